@@ -1,0 +1,5 @@
+"""``python -m geminid``."""
+
+from geminid.cli import main
+
+main()

@@ -1,0 +1,184 @@
+"""The composition root: settings -> engines, services, gates, doors. Nothing else names a concrete engine.
+
+The life of a request is in ``_handlers`` and ``_asgi``: gates in reading order, then the service.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import assert_never
+
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from geminid import settings as config
+from geminid.call import Handler, chain
+from geminid.doors.health import health_routes
+from geminid.doors.limits import Limits
+from geminid.doors.listen import Listener
+from geminid.doors.rest import RestDoor
+from geminid.engines import weights
+from geminid.engines.base import Engine
+from geminid.engines.scripted import Script, Scripted, ScriptError
+from geminid.engines.weights import Licence, Weights
+from geminid.gates.observe import Observe
+from geminid.gemini.profiles import Catalogue
+from geminid.service.generative import PredictionService
+from geminid.service.registry import Registry
+from geminid.settings import EngineSettings, Settings, SettingsError
+from geminid.wire import routes
+from geminid.wire.routes import Method
+
+
+def used_engines(settings: Settings) -> list[EngineSettings]:
+    """The engines that some id is answered by, the default first."""
+    expressions = [settings.engine, *(model.engine for model in settings.models.values() if model.engine)]
+    return list(dict.fromkeys(settings.engine_of(expression) for expression in expressions))
+
+
+def used_weights(settings: Settings) -> list[Weights]:
+    """The model files that ``serve`` needs before it can start."""
+    return [
+        weights_named(engine.weights, settings)
+        for engine in used_engines(settings)
+        if isinstance(engine, config.Llama)
+    ]
+
+
+def known_weights(settings: Settings) -> dict[str, Weights]:
+    """The curated list, and on top of it the operator's own ``[weights.NAME]`` tables."""
+    own = {
+        name: Weights(
+            name=name, title=name, source=table.source, sha256=table.sha256, licence=Licence(table.licence),
+            context_tokens=table.context_tokens, system=table.system,
+        )
+        for name, table in settings.weights.items()
+    }  # fmt: skip
+    return weights.CATALOGUE | own
+
+
+def weights_named(name: str, settings: Settings) -> Weights:
+    """Known weights by their name. Raises SettingsError."""
+    known = known_weights(settings)
+    if name not in known:
+        raise SettingsError(f"weights {name!r} are not known. `geminid models` lists those that are.")
+    return known[name]
+
+
+class App:
+    """The server: built from settings, started and stopped inside a running event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.registry = _registry(settings)
+        self.observe = Observe()
+        server = settings.server
+        self.listener = Listener(
+            self._asgi(),
+            host=server.host,
+            port=server.port,
+            limits=_limits(server),
+            drain_seconds=server.drain_seconds,
+        )
+
+    def _handlers(self) -> Mapping[Method, Handler]:
+        gates = [self.observe]
+        prediction = PredictionService(self.registry)
+        return {
+            routes.GENERATE_CONTENT: chain(gates, prediction.generate_content),
+            routes.STREAM_GENERATE_CONTENT: chain(gates, prediction.stream_generate_content),
+        }
+
+    def _asgi(self) -> ASGIApp:
+        rest = RestDoor(self._handlers(), request_bytes=self.settings.server.request_bytes)
+        return Starlette(routes=[*health_routes(self.registry.all_engines()), Mount("", rest)])
+
+    async def start(self) -> None:
+        """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
+        await self.listener.start()
+        await asyncio.gather(*(engine.start() for engine in self.registry.all_engines()))
+
+    async def wait_ready(self) -> None:
+        """Returns when every engine can answer."""
+        for engine in self.registry.all_engines():
+            await engine.wait_ready()
+
+    async def stop(self) -> None:
+        """Drains streams within the bound of the settings, then stops the engines."""
+        await self.listener.stop()
+        await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
+
+
+def _registry(settings: Settings) -> Registry:
+    built = {engine: _engine(engine, settings) for engine in used_engines(settings)}
+    own_ids = {model_id: model.like for model_id, model in settings.models.items() if model.like}
+    catalogue = Catalogue(own_ids)
+    for model_id in settings.models:
+        if catalogue.find(model_id) is None:
+            raise SettingsError(
+                f'model {model_id!r} is not known. Give its table `like = "gemini-1.5-flash-002"` (or another '
+                "known id) to say which ranges and limits it has."
+            )
+    return Registry(
+        catalogue=catalogue,
+        fallback=built[settings.engine_of(settings.engine)],
+        engines={
+            model_id: built[settings.engine_of(model.engine)]
+            for model_id, model in settings.models.items()
+            if model.engine
+        },
+    )
+
+
+def _engine(engine: EngineSettings, settings: Settings) -> Engine:
+    match engine:
+        case config.Scripted():
+            return _scripted(engine)
+        case config.OpenAI():
+            from geminid.engines.openai_http import OpenAIHTTP
+
+            key = os.environ.get(engine.api_key_env) if engine.api_key_env else None
+            return OpenAIHTTP(
+                engine.url, engine.model, api_key=key, dialect=engine.dialect,
+                context_tokens=engine.context_tokens, system=engine.system,
+            )  # fmt: skip
+        case config.Llama():
+            return _llama(engine, weights_named(engine.weights, settings))
+        case _:
+            assert_never(engine)
+
+
+def _scripted(engine: config.Scripted) -> Scripted:
+    try:
+        return Scripted(Script.load(Path(engine.script)) if engine.script else None)
+    except ScriptError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _llama(engine: config.Llama, model: Weights) -> Engine:
+    from geminid.engines.llama import Llama
+
+    path = weights.cached(model)
+    if path is None:
+        raise SettingsError(f"weights {model.name!r} are not here. Run `geminid models pull {model.name}`.")
+    return Llama(
+        path,
+        threads=engine.threads,
+        context_tokens=engine.context_tokens or model.context_tokens,
+        slots=engine.slots,
+        system=model.system if engine.system is None else engine.system,
+    )
+
+
+def _limits(server: config.Server) -> Limits:
+    return Limits(
+        header_seconds=server.header_seconds,
+        body_seconds=server.body_seconds,
+        body_bytes=server.request_bytes,
+        write_seconds=server.write_seconds,
+        keep_alive_seconds=server.keep_alive_seconds,
+    )

@@ -1,0 +1,38 @@
+"""The command line: parse, call ``app``, say what happened. No logic of the server lives here.
+
+Sub-commands import what they need when they run, so that ``geminid --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from geminid import __version__
+from geminid.cli import check, models, serve
+
+app = typer.Typer(
+    name="geminid",
+    help="Speaks Google's Gemini API on open models that you run yourself.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("check")(check.check)
+app.add_typer(models.app, name="models")
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        typer.echo(f"geminid {__version__}")
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point of the ``geminid`` command."""
+    app()

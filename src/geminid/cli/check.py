@@ -1,0 +1,195 @@
+"""``geminid check``: looks at everything ``serve`` needs and says what is wrong and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import platform
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+
+from geminid.cli import options
+from geminid.settings import Llama, OpenAI, Scripted, Settings, SettingsError
+
+if TYPE_CHECKING:
+    from geminid.engines.weights import Weights
+
+_X86_FLAGS = {"avx2", "fma", "f16c", "bmi2"}
+"""What the prebuilt llama.cpp of the xllamacpp wheel is compiled for."""
+
+_ENGINE_OVERHEAD = 256 * 1024 * 1024
+"""Bytes the engine takes beside the weights, measured with the embedded model and its default context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at. ``advice`` says what to do when it is not ``ok``."""
+
+    subject: str
+    ok: bool
+    text: str
+    advice: str = ""
+
+
+def check(
+    host: options.Host = None,
+    port: options.Port = None,
+    engine: options.Engine = None,
+    model: options.Model = None,
+    config: options.Config = None,
+) -> None:
+    """Find out what keeps this installation from working."""
+    console = Console(highlight=False)
+    wrong = 0
+    for finding in findings(host, port, engine, model, config):
+        mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
+        console.print(f"{mark} {finding.subject}: {finding.text}", soft_wrap=True)
+        if not finding.ok:
+            wrong += 1
+            console.print(f"      {finding.advice}", soft_wrap=True)
+    raise typer.Exit(1 if wrong else 0)
+
+
+def findings(
+    host: str | None, port: int | None, engine: str | None, model: list[str] | None, config: Path | None
+) -> Iterator[Finding]:
+    """Everything that is looked at, one after the other, so that a slow check does not hide the others."""
+    try:
+        settings = options.resolve(config, host, port, engine, model)
+        engines = _used(settings)
+    except SettingsError as error:
+        yield Finding("settings", False, str(error), "Mend the file or the flags; see docs/settings.md.")
+        return
+    yield Finding("settings", True, str(config) if config else "defaults")
+    yield _port(settings)
+    for used in engines:
+        match used:
+            case Llama():
+                yield _processor()
+                yield from _weights(used.weights, settings)
+            case OpenAI():
+                yield _reachable(used)
+            case Scripted():
+                yield _script(used)
+
+
+def _used(settings: Settings) -> list[Llama | OpenAI | Scripted]:
+    from geminid.app import used_engines
+
+    return used_engines(settings)
+
+
+def _port(settings: Settings) -> Finding:
+    host, port = settings.server.host, settings.server.port
+    where = f"{host}:{port}"
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            reason = "taken by another program" if taken else error.strerror
+            return Finding("port", False, f"{where}: {reason}", "Stop that program, or give another --port.")
+    return Finding("port", True, f"{where} is free")
+
+
+def _processor() -> Finding:
+    machine = platform.machine()
+    flags = _cpu_flags()
+    missing = _X86_FLAGS - flags if machine in ("x86_64", "AMD64") and flags else set()
+    if missing:
+        return Finding(
+            "processor", False, f"lacks {', '.join(sorted(missing))}",
+            "The embedded engine needs a processor of 2013 or later; give --engine another server.",
+        )  # fmt: skip
+    return Finding("processor", True, f"{machine}, {os.cpu_count()} threads")
+
+
+def _cpu_flags() -> set[str]:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":")[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def _weights(name: str, settings: Settings) -> Iterator[Finding]:
+    from geminid.app import weights_named
+    from geminid.engines import weights
+
+    model = weights_named(name, settings)
+    pull = f"Run `geminid models pull {name}`."
+    path = weights.cached(model)
+    if path is None:
+        yield Finding(f"weights {name}", False, "not here yet", f"{pull} `geminid serve` does it, too.")
+        yield _disk(model)
+        return
+    if not weights.verify(model):
+        yield Finding(f"weights {name}", False, f"{path} is damaged", f"Delete the file. {pull}")
+        return
+    yield Finding(f"weights {name}", True, str(path))
+    yield _memory(path.stat().st_size + _ENGINE_OVERHEAD)
+
+
+def _disk(model: Weights) -> Finding:
+    from geminid.engines import weights
+
+    folder = weights.cache_folder()
+    existing = next(path for path in [folder, *folder.parents] if path.exists())
+    free = shutil.disk_usage(existing).free
+    needed = 2 * (model.size or 0)
+    advice = f"Make room, or set GEMINID_CACHE to a folder with {_size(needed)} free."
+    return Finding("disk", free >= needed, f"{_size(free)} free in {folder}", advice)
+
+
+def _memory(needed: int) -> Finding:
+    available = _available_memory()
+    if available is None:
+        return Finding("memory", True, f"{_size(needed)} needed")
+    text = f"{_size(available)} available, about {_size(needed)} needed"
+    return Finding("memory", available >= needed, text, "Close other programs or choose smaller weights.")
+
+
+def _available_memory() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return None
+    row = next((line for line in lines if line.startswith("MemAvailable")), None)
+    return int(row.split()[1]) * 1024 if row else None
+
+
+def _reachable(engine: OpenAI) -> Finding:
+    address = urlsplit(engine.url)
+    port = address.port or (443 if address.scheme == "https" else 80)
+    try:
+        socket.create_connection((address.hostname or "", port), timeout=3).close()
+    except OSError as error:
+        reason = error.strerror or "no answer within 3 s"
+        return Finding("engine", False, f"{engine.url}: {reason}", "Start that server, or mend its address.")
+    return Finding("engine", True, f"{engine.url} answers")
+
+
+def _script(engine: Scripted) -> Finding:
+    from geminid.engines.scripted import Script, ScriptError
+
+    if engine.script is None:
+        return Finding("engine", True, "scripted, with its fixed text")
+    try:
+        Script.load(Path(engine.script))
+    except ScriptError as error:
+        return Finding("engine", False, str(error), "Mend the script; see docs/scripted.md.")
+    return Finding("engine", True, f"scripted by {engine.script}")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,59 @@
+"""The options that several commands share, and how they overlay the configuration file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from geminid.settings import ModelSettings, Settings, SettingsError, checked, load
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", envvar="GEMINID_CONFIG", help="A geminid.toml.", dir_okay=False),
+]
+Host = Annotated[
+    str | None, typer.Option(envvar="GEMINID_HOST", help="Address to listen on.", show_default="127.0.0.1")
+]
+Port = Annotated[
+    int | None, typer.Option(envvar="GEMINID_PORT", help="Port; 0 takes a free one.", show_default="8080")
+]
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        envvar="GEMINID_ENGINE",
+        help="Who answers: llama[:WEIGHTS], scripted[:FILE], http://HOST:PORT/v1[#MODEL], "
+        "or an engine of the configuration file.",
+        show_default="llama",
+    ),
+]
+Model = Annotated[
+    list[str] | None,
+    typer.Option("--model", metavar="GEMINI_ID=LOCAL", help="Another engine for one model id. Repeatable."),
+]
+
+
+def resolve(
+    config: Path | None, host: str | None, port: int | None, engine: str | None, model: list[str] | None
+) -> Settings:
+    """The settings of the file with the flags on top. Raises SettingsError."""
+    settings = load(config)
+    server = {"host": host, "port": port}
+    given = {key: value for key, value in server.items() if value is not None}
+    settings = msgspec.structs.replace(
+        settings,
+        server=msgspec.structs.replace(settings.server, **given),
+        engine=engine or settings.engine,
+        models=settings.models | dict(_model(text, settings) for text in model or ()),
+    )
+    return checked(settings)
+
+
+def _model(text: str, settings: Settings) -> tuple[str, ModelSettings]:
+    model_id, _, local = text.partition("=")
+    if not model_id or not local:
+        raise SettingsError(f"--model {text!r} is not of the form GEMINI_ID=LOCAL.")
+    known = settings.models.get(model_id, ModelSettings())
+    return model_id, msgspec.structs.replace(known, engine=local)

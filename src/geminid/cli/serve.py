@@ -1,0 +1,96 @@
+"""``geminid serve``: fetches what is missing, starts the server, says where it is, drains on Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+
+from geminid.cli import options
+from geminid.settings import Settings, SettingsError
+
+if TYPE_CHECKING:
+    from geminid.app import App
+
+err = Console(stderr=True, highlight=False)
+
+
+def serve(
+    host: options.Host = None,
+    port: options.Port = None,
+    engine: options.Engine = None,
+    model: options.Model = None,
+    config: options.Config = None,
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log every call."),
+) -> None:
+    """Start the server. The embedded model is fetched on first start."""
+    from geminid.doors.listen import ListenError
+    from geminid.engines.weights import WeightsError
+
+    logging.basicConfig(
+        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    try:
+        settings = options.resolve(config, host, port, engine, model)
+        _fetch(settings)
+        code = _run(settings)
+    except (SettingsError, WeightsError, ListenError) as error:
+        err.print(f"[bold red]geminid:[/] {error}")
+        raise typer.Exit(2) from None
+    raise typer.Exit(code)
+
+
+def _fetch(settings: Settings) -> None:
+    from geminid.app import used_weights
+    from geminid.cli.models import pull_weights
+    from geminid.engines import weights
+
+    for model in used_weights(settings):
+        if weights.cached(model) is None or model.source.startswith("file:"):
+            pull_weights(model)
+
+
+def _run(settings: Settings) -> int:
+    import uvloop
+
+    return uvloop.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    from geminid.app import App
+
+    app = App(settings)
+    stop = _stop_signal()
+    try:
+        await app.start()
+        err.print(f"geminid listens on [bold]http://{settings.server.host}:{app.listener.port}[/]")
+        waiting = asyncio.create_task(_announce_ready(app))
+        await stop.wait()
+        waiting.cancel()
+        err.print("stopping")
+    finally:
+        await app.stop()
+    return 0
+
+
+def _stop_signal() -> asyncio.Event:
+    """Set by the first Ctrl-C or SIGTERM; the second Ctrl-C ends the process at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        stop.set()
+        loop.remove_signal_handler(signal.SIGINT)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    return stop
+
+
+async def _announce_ready(app: App) -> None:
+    await app.wait_ready()
+    err.print("ready")

@@ -1,0 +1,1 @@
+"""Who speaks: adapters from ``generation`` to model servers."""

@@ -1,0 +1,228 @@
+"""The embedded engine: llama.cpp in a supervised child process, spoken to over HTTP like any other server.
+
+A crash of native code costs one restart: streams that had begun end with UNAVAILABLE, calls that had not are asked
+again of the next child, and new calls wait for it. A child that works without progress is taken for hung and
+replaced. One child is ``llama_process.py``; this file keeps one running. Built by ``app.py``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from geminid import errors
+from geminid.engines.base import Capabilities, Health, State
+from geminid.engines.dialects import LLAMA
+from geminid.engines.llama_process import Job, LlamaProcess, StartFailed, Told
+from geminid.engines.openai_http import ASSUMED_WINDOW, OpenAIHTTP, Patience
+from geminid.generation import Event, Generation
+
+_log = logging.getLogger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_QUICK_FAILURES = 5
+_HEALTHY_SECONDS = 60.0
+_NOTICE_SECONDS = 1.0
+"""A connection breaks a moment before the end of its process is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Seconds. ``start``: for loading the model; ``wait``: how long a call waits for a child that is not ready.
+
+    ``hang``: without any progress, neither a token nor a piece of a prompt read, the child is killed; ``stop``: to
+    end by itself when the engine is closed.
+    """
+
+    start: float = 600.0
+    wait: float = 15.0
+    hang: float = 60.0
+    stop: float = 5.0
+
+
+class Llama:
+    """``weights`` is a GGUF file; its ``projector`` makes a model see images.
+
+    ``threads``, ``slots`` (answers written at the same time) and ``context_tokens`` (of each slot, at most) are
+    chosen to fit model and machine where they are None. ``system`` is said where a generation has no system
+    pieces. ``log`` is handed each line that the child logs.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        threads: int | None = None,
+        context_tokens: int | None = None,
+        slots: int | None = None,
+        projector: Path | None = None,
+        system: str | None = None,
+        log: Callable[[str], None] = _log.debug,
+        bounds: Bounds = Bounds(),
+    ) -> None:
+        self._job = Job(weights, projector, threads, slots, context_tokens)
+        self._system = system
+        self._log_line = log
+        self._bounds = bounds
+        self._child: _Child | None = None
+        self._ready = asyncio.Event()
+        self._health = Health(State.STARTING, f"loading {weights.name}")
+        self._capabilities = Capabilities(context_tokens=context_tokens or ASSUMED_WINDOW)
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    @property
+    def pid(self) -> int | None:
+        """The child that is ready now."""
+        return self._child.process.pid if self._child else None
+
+    @property
+    def active(self) -> int:
+        """How many requests the child is working on."""
+        return self._child.server.active if self._child else 0
+
+    async def start(self) -> None:
+        if self._supervisor is None:
+            self._supervisor = asyncio.create_task(self._supervise())
+
+    async def wait_ready(self) -> None:
+        await self._ready.wait()
+
+    async def health(self) -> Health:
+        return self._health
+
+    async def aclose(self) -> None:
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait([self._supervisor])
+        self._health = Health(State.DOWN, "stopped")
+
+    async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
+        tries_left = 1
+        while True:
+            child = await self._ready_child()
+            begun = False
+            try:
+                async with child.turns, aclosing(child.server.generate(generation)) as events:
+                    if child is not self._child:
+                        continue  # it ended while this call had to queue
+                    async for event in events:
+                        begun = True
+                        yield event
+                    return
+            except errors.Unavailable:
+                if begun or not tries_left or not await self._has_ended(child):
+                    raise
+                tries_left -= 1
+
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        child = await self._ready_child()
+        try:
+            return await child.server.count_tokens(texts)
+        except errors.Unavailable:
+            if not await self._has_ended(child):
+                raise
+        child = await self._ready_child()
+        return await child.server.count_tokens(texts)
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        raise errors.Unimplemented("This engine has no embeddings.")
+
+    async def _ready_child(self) -> _Child:
+        """Waits for a child that is being started, but not for one that has failed again and again."""
+        if self._child is None and self._health.state is not State.DOWN:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._bounds.wait):
+                    await self._ready.wait()
+        if self._child is None:
+            raise errors.Unavailable(errors.UNAVAILABLE)
+        return self._child
+
+    async def _has_ended(self, child: _Child) -> bool:
+        """Whether a call failed because its child is gone: then the next one can be asked."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_NOTICE_SECONDS):
+                await child.process.wait()
+                self._retire(child)
+                return True
+        return False
+
+    def _retire(self, child: _Child) -> None:
+        if child is self._child:
+            self._child = None
+            self._ready.clear()
+            self._health = Health(State.STARTING, child.process.epitaph)
+
+    async def _supervise(self) -> None:
+        pause, failures = _FIRST_PAUSE, 0
+        while True:
+            detail, seconds = await self._run_one()
+            if seconds > _HEALTHY_SECONDS:
+                pause, failures = _FIRST_PAUSE, 0
+            failures += 1
+            self._health = Health(State.DOWN if failures >= _QUICK_FAILURES else State.STARTING, detail)
+            _log.warning("%s; starting it again in %.1f s", detail, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _run_one(self) -> tuple[str, float]:
+        """One child from start to end: how it ended, and for how many seconds it was ready."""
+        try:
+            process, told = await LlamaProcess.start(self._job, self._log_line, self._bounds.start)
+        except StartFailed as error:
+            return str(error), 0.0
+        server = self._server(process, told)
+        child = _Child(process, server, asyncio.Semaphore(told.slots))
+        try:
+            health = await server.health()  # also learns the window that the server has really made
+            if health.state is not State.READY:
+                return health.detail, 0.0
+            self._child, self._capabilities = child, server.capabilities
+            self._health = Health(State.READY)
+            self._ready.set()
+            began = time.monotonic()
+            return await self._watch(child), time.monotonic() - began
+        finally:
+            self._retire(child)
+            await server.aclose()
+            await process.stop(self._bounds.stop)
+
+    def _server(self, process: LlamaProcess, told: Told) -> OpenAIHTTP:
+        return OpenAIHTTP(
+            f"http://127.0.0.1:{told.port}/v1",
+            "embedded",
+            api_key=process.key,
+            dialect=LLAMA,
+            system=self._system,
+            control_tokens=told.control_tokens,
+            patience=Patience(stall=2 * self._bounds.hang, health=10.0),
+        )
+
+    async def _watch(self, child: _Child) -> str:
+        """How the child ended. Kills it when it is at work and gets nowhere."""
+        process, server, hang = child.process, child.server, self._bounds.hang
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(hang / 4):
+                    await process.wait()
+                    return process.epitaph
+            if server.active and time.monotonic() - server.last_progress > hang:
+                process.kill()
+                return f"llama.cpp made no progress for {hang:g} s"
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A child that is ready. ``turns`` keeps the queue here, where waiting is cheap and can be cancelled."""
+
+    process: LlamaProcess
+    server: OpenAIHTTP
+    turns: asyncio.Semaphore

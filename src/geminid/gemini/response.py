@@ -1,0 +1,113 @@
+"""Events -> GenerateContentResponse: the chunks of a stream, and the one answer that they fold into.
+
+The shapes are those of recorded answers: every chunk has ``candidates[0].content.parts[0].text`` (clients index
+it blindly), finishReason and the full usageMetadata come with the last chunk only, and modelVersion, createTime
+and responseId are the same on all chunks.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import secrets
+from dataclasses import dataclass, field
+
+from geminid.gemini.profiles import Profile
+from geminid.generation import FinishReason as Reason
+from geminid.wire.content import Content, Part
+from geminid.wire.generation import (
+    Candidate,
+    FinishReason,
+    GenerateContentResponse,
+    Modality,
+    ModalityTokenCount,
+    TrafficType,
+    UsageMetadata,
+)
+from geminid.wire.message import Timestamp
+
+_REASONS = {reason: FinishReason[reason.name] for reason in Reason}
+
+
+def new_response_id() -> str:
+    """22 characters of URL-safe base64, the form of Google's event ids."""
+    return base64.urlsafe_b64encode(secrets.token_bytes(16)).rstrip(b"=").decode()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCounts:
+    """What the answer reports: the prompt's texts added up, and the generated tokens of all candidates."""
+
+    prompt: int
+    candidates: int
+    cached: int = 0
+    thoughts: int = 0
+
+
+@dataclass(slots=True)
+class Responder:
+    """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does."""
+
+    model_version: str
+    profile: Profile
+    received: dt.datetime
+    response_id: str = field(default_factory=new_response_id)
+    _create_time: Timestamp = field(init=False)
+    _running_usage: UsageMetadata | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        seconds, micros = divmod(int(self.received.timestamp() * 1_000_000), 1_000_000)
+        self._create_time = Timestamp(seconds, micros * 1_000)
+        self._running_usage = (
+            UsageMetadata(traffic_type=TrafficType.ON_DEMAND) if self.profile.traffic_type else None
+        )
+
+    def text(self, text: str, candidate: int = 0) -> GenerateContentResponse:
+        """A chunk in mid-stream."""
+        content = Content(role="model", parts=[Part(text=text)])
+        return self._response([Candidate(index=candidate, content=content)], self._running_usage)
+
+    def last(
+        self, reason: Reason, counts: TokenCounts, *, text: str = "", message: str | None = None
+    ) -> GenerateContentResponse:
+        """The chunk that ends a stream."""
+        return self._response([_finished([Part(text=text)], reason, message)], self._usage(counts))
+
+    def whole(
+        self, reason: Reason, counts: TokenCounts, *, text: str, message: str | None = None
+    ) -> GenerateContentResponse:
+        """The one answer of a unary call. Without any text the content has a role and no parts."""
+        parts = [Part(text=text)] if text else []
+        return self._response([_finished(parts, reason, message)], self._usage(counts))
+
+    def _response(self, candidates: list[Candidate], usage: UsageMetadata | None) -> GenerateContentResponse:
+        return GenerateContentResponse(
+            candidates=candidates,
+            usage_metadata=usage,
+            model_version=self.model_version,
+            create_time=self._create_time,
+            response_id=self.response_id,
+        )
+
+    def _usage(self, counts: TokenCounts) -> UsageMetadata:
+        usage = UsageMetadata(
+            prompt_token_count=counts.prompt,
+            candidates_token_count=counts.candidates,
+            total_token_count=counts.prompt + counts.candidates + counts.thoughts,
+            thoughts_token_count=counts.thoughts,
+        )
+        if self.profile.traffic_type:
+            usage.traffic_type = TrafficType.ON_DEMAND
+            usage.prompt_tokens_details = _text_tokens(counts.prompt)
+            usage.candidates_tokens_details = _text_tokens(counts.candidates)
+        return usage
+
+
+def _finished(parts: list[Part], reason: Reason, message: str | None) -> Candidate:
+    return Candidate(
+        content=Content(role="model", parts=parts), finish_reason=_REASONS[reason], finish_message=message
+    )
+
+
+def _text_tokens(count: int) -> list[ModalityTokenCount]:
+    return [ModalityTokenCount(modality=Modality.TEXT, token_count=count)] if count else []

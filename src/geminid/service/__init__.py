@@ -1,0 +1,1 @@
+"""What the method does: one class for each proto service, one method for each RPC."""

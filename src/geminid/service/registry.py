@@ -1,0 +1,50 @@
+"""Which engine answers for which model id. Filled by ``app.py``, asked by the services."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from geminid.engines.base import Engine
+from geminid.errors import NotFound
+from geminid.gemini.profiles import Catalogue, Model
+
+_MODEL_NAME = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/(?P<id>[^/]+)")
+_VERSIONS_PAGE = "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions"
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A model of the catalogue together with the engine that speaks for it."""
+
+    model: Model
+    engine: Engine
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """``engines`` maps ids to engines; ``fallback`` answers for all other ids of the catalogue."""
+
+    catalogue: Catalogue
+    fallback: Engine
+    engines: Mapping[str, Engine]
+
+    def find(self, name: str) -> Served:
+        """The model of a resource name. Raises NotFound in Google's words."""
+        found = _MODEL_NAME.fullmatch(name)
+        if found is None:
+            kind = "Endpoint" if "endpoints/" in name else "Publisher Model"
+            raise NotFound(f"{kind} `{name}` not found.")
+        model = self.catalogue.find(found["id"])
+        if model is None:
+            raise NotFound(
+                f"Publisher Model `{name}` was not found or your project does not have access to it. Please "
+                f"ensure you are using a valid model version. For more information, see: {_VERSIONS_PAGE}"
+            )
+        engine = self.engines.get(model.id) or self.engines.get(model.stable) or self.fallback
+        return Served(model, engine)
+
+    def all_engines(self) -> list[Engine]:
+        """Each engine once."""
+        return list({id(engine): engine for engine in [self.fallback, *self.engines.values()]}.values())

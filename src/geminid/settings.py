@@ -1,0 +1,140 @@
+"""All settings, as one frozen value: defaults, overlaid by ``geminid.toml``, overlaid by flags.
+
+Only ``app.py`` and ``cli/`` read it; everything else is handed what it needs. docs/settings.md explains each key;
+a test keeps the two in step.
+
+Where an engine is asked for (``engine`` of the file, ``--engine``, ``--model ID=…``) an *engine expression* names
+one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, ``llama``, ``llama:qwen2.5-0.5b``
+(the name of known weights), or ``http://host:port/v1#model-name`` for a server that speaks the OpenAI API.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Seconds = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the message says which, and what would do."""
+
+
+class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class Server(_Table, frozen=True):
+    """``[server]``: where to listen, and what a connection may take."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8080
+    request_bytes: Count = 20_971_520
+    header_seconds: Seconds = 10
+    body_seconds: Seconds = 20
+    write_seconds: Seconds = 30
+    keep_alive_seconds: Seconds = 75
+    drain_seconds: Seconds = 10
+
+
+class Llama(_Table, frozen=True, tag="llama", tag_field="kind"):
+    """``[engines.NAME] kind = "llama"``: the embedded llama.cpp server on weights that geminid keeps."""
+
+    weights: str = "smollm2-135m"
+    threads: Count | None = None
+    context_tokens: Count | None = None
+    slots: Count | None = None
+    system: str | None = None
+
+
+class OpenAI(_Table, frozen=True, tag="openai", tag_field="kind"):
+    """``[engines.NAME] kind = "openai"``: a server that speaks the OpenAI chat API."""
+
+    url: str
+    model: str = ""
+    api_key_env: str | None = None
+    dialect: Literal["generic", "llama", "vllm"] = "generic"
+    context_tokens: Count | None = None
+    system: str | None = None
+
+
+class Scripted(_Table, frozen=True, tag="scripted", tag_field="kind"):
+    """``[engines.NAME] kind = "scripted"``: the deterministic engine; without a script it says a fixed text."""
+
+    script: str | None = None
+
+
+EngineSettings: TypeAlias = Llama | OpenAI | Scripted
+
+
+class ModelSettings(_Table, frozen=True):
+    """``[models."ID"]``: who answers for an id. ``like`` adds an id that Google does not know."""
+
+    engine: str | None = None
+    like: str | None = None
+
+
+class WeightsSettings(_Table, frozen=True):
+    """``[weights.NAME]``: a model file of the operator's own, pinned by its hash."""
+
+    source: str
+    sha256: str
+    context_tokens: Count
+    system: str | None = None
+    licence: str = "see source"
+
+
+class Settings(_Table, frozen=True):
+    """The whole file."""
+
+    engine: str = "llama"
+    server: Server = Server()
+    engines: dict[str, EngineSettings] = {}
+    models: dict[str, ModelSettings] = {}
+    weights: dict[str, WeightsSettings] = {}
+
+    def engine_of(self, expression: str) -> EngineSettings:
+        """The engine that an engine expression names. Raises SettingsError for one that names nothing."""
+        if expression in self.engines:
+            return self.engines[expression]
+        head, _, rest = expression.partition(":")
+        match head:
+            case "scripted":
+                return Scripted(script=rest or None)
+            case "llama":
+                return Llama(weights=rest) if rest else Llama()
+            case "http" | "https":
+                url, _, model = expression.partition("#")
+                return OpenAI(url=url, model=model)
+        known = ", ".join(self.engines) or "none"
+        raise SettingsError(
+            f"engine {expression!r} is not known. Give scripted[:FILE], llama[:WEIGHTS], an http(s) address, "
+            f"or an engine of the configuration file (there: {known})."
+        )
+
+
+def checked(settings: Settings) -> Settings:
+    """Settings put together from flags, held to the ranges of the file. Raises SettingsError."""
+    try:
+        return msgspec.convert(msgspec.to_builtins(settings), Settings)
+    except msgspec.ValidationError as error:
+        raise SettingsError(str(error)) from error
+
+
+def load(path: Path | None) -> Settings:
+    """Reads ``path``; None means the defaults. Raises SettingsError naming the file and the key."""
+    if path is None:
+        return Settings()
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return msgspec.convert(table, Settings)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise SettingsError(f"{path}: {error}") from error

@@ -1,0 +1,184 @@
+"""Plain JSON values -> a message, by its description: all that Google's front end accepts, and its complaints.
+
+The slow path of ``json.py``, taken when the strict decoder has refused a body. It collects every violation, in
+the words and with the snake_case paths of Google's front end (protobuf's proto_writer.cc and datapiece.cc hold
+most of the texts).
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar, cast
+
+from geminid.errors import FieldViolation, InvalidArgument
+from geminid.wire import convert, dialect
+from geminid.wire.message import FieldSpec, Kind, Message, WireEnum, describe, full_name
+
+_MAX_VIOLATIONS = 100
+_LONGEST_ECHO = 300
+"""Characters of a refused value that its violation repeats; an image would be 20 MB."""
+
+_NOT_REPEATED = "Proto field is not repeating, cannot start list."
+_TYPE_URL = "type.googleapis.com/"
+
+_M = TypeVar("_M", bound=Message)
+
+
+def conform(cls: type[_M], plain: Any, version: str) -> _M:
+    """The message that ``plain`` says. Raises InvalidArgument with all violations, or the first hundred."""
+    conformer = _Conformer(version)
+    if isinstance(plain, dict):
+        message = conformer.message(cls, plain, "")
+        if not conformer.violations:
+            return message
+    else:
+        conformer.unknown("", "", "Root element must be a message.")
+    raise InvalidArgument.of(conformer.violations)
+
+
+class _Conformer:
+    """One body on its way into messages. ``version`` names the types in violations.
+
+    A value that cannot be taken leaves a violation and stands as None; nobody sees a message with violations.
+    """
+
+    def __init__(self, version: str) -> None:
+        self.violations: list[FieldViolation] = []
+        self._version = version
+
+    def message(self, cls: type[_M], plain: dict[str, Any], path: str) -> _M:
+        by_name = describe(cls).by_name
+        found: dict[str, Any] = {}
+        oneofs: set[str] = set()
+        for name, value in plain.items():
+            spec = by_name.get(name)
+            if spec is None:
+                self._undeclared(cls, name, value, path, found)
+            elif value is None and (spec.kind is not Kind.VALUE or spec.repeated):
+                continue
+            elif spec.name in found:
+                self.unknown(name, path, "The field is already set by its other name.")
+            elif spec.oneof in oneofs:
+                taken = f"oneof field '{spec.oneof}' is already set. Cannot set '{name}'"
+                self.invalid(path, "oneof", taken)
+            else:
+                if spec.oneof:
+                    oneofs.add(spec.oneof)
+                found[spec.name] = self._field(spec, value, path, name)
+        return cls(**found)
+
+    def _undeclared(self, cls: type[Message], name: str, value: Any, path: str, found: dict[str, Any]) -> None:
+        whole = dialect.spread(cls, name)
+        if whole and isinstance(value, dict):
+            inner = self.message(whole, value, _below(path, dialect.snake_case(name)))
+            for spec in describe(cls).fields:
+                if spec.name in whole.declared:
+                    found.setdefault(spec.name, getattr(inner, spec.name))
+        elif not dialect.is_ignored(cls, name):
+            self.unknown(name, path, "Cannot find field.")
+
+    def _field(self, spec: FieldSpec, value: Any, path: str, name: str) -> Any:
+        if spec.map:
+            return self._map(spec, value, path, name)
+        here = _below(path, spec.name)
+        if not isinstance(value, list):
+            one = self._one(spec, value, here)
+            return [one] if spec.repeated else one
+        if spec.repeated:
+            return self._list(spec, value, here)
+        if spec.kind is Kind.VALUE:
+            return value
+        return self.unknown(name, path, _NOT_REPEATED)
+
+    def _map(self, spec: FieldSpec, value: Any, path: str, name: str) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            what = "a list" if isinstance(value, list) else "a scalar"
+            self.invalid(path, "Map", f"Cannot bind {what} to map for field '{name}'.")
+            return {}
+        here = _below(path, spec.name)
+        entries: dict[str, Any] = {}
+        for index, (key, item) in enumerate(value.items()):
+            if isinstance(item, list):
+                self.unknown("value", f"{here}[{index}]", _NOT_REPEATED)
+            elif item is not None:
+                entries[key] = self._one(spec, item, f"{here}[{index}].value")
+        return entries
+
+    def _list(self, spec: FieldSpec, value: list[Any], here: str) -> list[Any]:
+        items = []
+        for index, item in enumerate(value):
+            if spec.kind is Kind.VALUE:
+                items.append(item)
+            elif isinstance(item, list):
+                self.unknown("", f"{here}[{index}]", _NOT_REPEATED)
+            elif item is not None:
+                items.append(self._one(spec, item, f"{here}[{index}]"))
+        return items
+
+    def _one(self, spec: FieldSpec, value: Any, here: str) -> Any:
+        """One value of a field, no list."""
+        kind = spec.kind
+        if kind is Kind.MESSAGE:
+            cls = cast("type[Message]", spec.type)
+            if isinstance(value, dict):
+                return self.message(cls, value, here)
+            return self.invalid(here, _TYPE_URL + full_name(cls, self._version), _echo(value))
+        if kind is Kind.VALUE or (kind is Kind.STRUCT and isinstance(value, dict)):
+            return value
+        if kind is Kind.STRUCT:
+            return self.invalid(here, _TYPE_URL + kind.value, _echo(value))
+        if kind in convert.WELL_KNOWN:
+            return self._well_known(kind, value, here)
+        if isinstance(value, dict):
+            path, _, name = here.rpartition(".")
+            return self.invalid(path, name.partition("[")[0], "Starting an object on a scalar field")
+        return self._scalar(spec, value, here)
+
+    def _scalar(self, spec: FieldSpec, value: Any, here: str) -> Any:
+        try:
+            if spec.kind is Kind.ENUM:
+                return convert.enum(cast("type[WireEnum]", spec.type), value)
+            return convert.SCALARS[spec.kind](value)
+        except (ValueError, OverflowError):
+            if spec.kind is Kind.ENUM:
+                expected = _TYPE_URL + full_name(cast("type[WireEnum]", spec.type), self._version)
+            else:
+                expected = f"TYPE_{spec.kind.name}"
+            base64 = spec.kind is Kind.BYTES and isinstance(value, str)
+            return self.invalid(here, expected, ("Base64 decoding failed for " if base64 else "") + _echo(value))
+
+    def _well_known(self, kind: Kind, value: Any, here: str) -> Any:
+        try:
+            return convert.WELL_KNOWN[kind](value)
+        except ValueError as problem:
+            name = here.rpartition(".")[2]
+            return self.invalid(here, _TYPE_URL + kind.value, f"Field '{name}', {str(problem)[:_LONGEST_ECHO]}")
+
+    def unknown(self, name: str, path: str, problem: str) -> None:
+        where = f" at '{path}'" if path else ""
+        shown = name[:_LONGEST_ECHO]
+        self._violate(path, f'Invalid JSON payload received. Unknown name "{shown}"{where}: {problem}')
+
+    def invalid(self, path: str, expected: str, problem: str) -> None:
+        where = f" at '{path}'" if path else ""
+        self._violate(path, f"Invalid value{where} ({expected}), {problem}")
+
+    def _violate(self, path: str, description: str) -> None:
+        self.violations.append(FieldViolation(path, description))
+        if len(self.violations) == _MAX_VIOLATIONS:
+            raise InvalidArgument.of(self.violations)
+
+
+def _below(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _echo(value: Any) -> str:
+    """A refused scalar as Google's messages show it: strings in quotes as they are."""
+    match value:
+        case str():
+            return f'"{value[:_LONGEST_ECHO]}"'
+        case bool():
+            return "true" if value else "false"
+        case float():
+            return repr(value).removesuffix(".0")
+    return str(value)[:_LONGEST_ECHO]

@@ -1,0 +1,70 @@
+"""What clients write that the protos of Vertex AI do not declare: names to pass over, spellings to understand.
+
+The names are those that google-genai, Google's older packages and the Developer API use
+(https://github.com/googleapis/python-genai, google/ai/generativelanguage/v1beta). Tables, in snake_case; read by
+``conform.py`` and ``convert.py``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from geminid.wire.content import FunctionResponse, Part
+from geminid.wire.generation import FinishReason, GenerateContentRequest, GenerationConfig
+from geminid.wire.message import Message, WireEnum
+from geminid.wire.output import ImageConfig, VoiceConfig
+from geminid.wire.safety import HarmBlockThreshold
+from geminid.wire.tokens import CountTokensRequest
+from geminid.wire.tools import FunctionDeclaration, GoogleSearch, Tool, ToolConfig
+
+IGNORED: Mapping[type[Message], set[str]] = {
+    GenerateContentRequest: {
+        "audio_transcription_config", "continuation_token", "output_config", "service_tier", "store",
+    },
+    GenerationConfig: {
+        "audio_transcription_config", "enable_affective_dialog", "enable_enhanced_civic_answers",
+        "response_format", "translation_config",
+    },
+    Part: {
+        "audio_metadata", "audio_transcription", "document_metadata", "media_processing", "part_metadata",
+        "speech_metadata", "spreadsheet_metadata", "tool_call", "tool_response",
+    },
+    FunctionResponse: {"scheduling", "will_continue"},
+    FunctionDeclaration: {"behavior"},
+    Tool: {"file_search", "mcp_servers"},
+    GoogleSearch: {"time_range_filter"},
+    ToolConfig: {"include_server_side_tool_invocations"},
+    VoiceConfig: {"voice"},
+    ImageConfig: {"prominent_people"},
+}  # fmt: skip
+"""Fields that are passed over whatever they hold."""
+
+SPREAD: Mapping[type[Message], Mapping[str, type[Message]]] = {
+    CountTokensRequest: {"generate_content_request": GenerateContentRequest},
+}
+"""Fields that hold another message, whose fields count as those of the message around it.
+
+The Developer API counts a whole GenerateContentRequest so.
+"""
+
+ENUM_ALIASES: Mapping[type[WireEnum], Mapping[str, WireEnum]] = {
+    HarmBlockThreshold: {"BLOCK_MED_AND_ABOVE": HarmBlockThreshold.BLOCK_MEDIUM_AND_ABOVE},
+    FinishReason: {f"FINISH_REASON_{reason.name}": reason for reason in FinishReason},
+}
+"""Names from Vertex AI's reference pages that are not those of the enums."""
+
+
+def is_ignored(cls: type[Message], name: str) -> bool:
+    """Whether a name that ``cls`` does not declare is to be passed over."""
+    return snake_case(name) in IGNORED.get(cls, ())
+
+
+def spread(cls: type[Message], name: str) -> type[Message] | None:
+    """The message that a name which ``cls`` does not declare holds, if its fields count as those of ``cls``."""
+    return SPREAD.get(cls, {}).get(snake_case(name))
+
+
+def snake_case(name: str) -> str:
+    """``generateContentRequest`` as ``generate_content_request``."""
+    return re.sub("[A-Z]", lambda capital: "_" + capital[0].lower(), name)

@@ -1,0 +1,63 @@
+"""A whole server inside the test's own event loop, on a free port, with a scripted engine behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiohttp
+import pytest
+
+from geminid.app import App
+from geminid.engines.scripted import Scripted
+from geminid.settings import Server, Settings
+
+MODELS = "/v1/projects/p/locations/l/publishers/google/models"
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs, and a way to talk to it."""
+
+    app: App
+    session: aiohttp.ClientSession
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.app.listener.port}"
+
+    @property
+    def engine(self) -> Scripted:
+        engine = self.app.registry.fallback
+        assert isinstance(engine, Scripted)
+        return engine
+
+    async def post(self, tail: str, request: Any) -> tuple[int, bytes]:
+        """POSTs to ``…/models/{tail}``: the status and the body."""
+        async with self.session.post(f"{self.url}{MODELS}/{tail}", json=request) as response:
+            return response.status, await response.read()
+
+
+Start: TypeAlias = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[Start]:
+    """Starts a server whose engine gives these answers; keywords are keys of ``[server]``."""
+    running: list[App] = []
+    async with aiohttp.ClientSession() as session:
+
+        async def start(*answers: dict[str, Any], context_tokens: int = 32_768, **server: Any) -> Running:
+            script = tmp_path / f"script{len(running)}.json"
+            script.write_text(json.dumps({"answers": answers, "context_tokens": context_tokens}))
+            app = App(Settings(engine=f"scripted:{script}", server=Server(port=0, **server)))
+            await app.start()
+            running.append(app)
+            return Running(app, session)
+
+        yield start
+    for app in running:
+        await app.stop()

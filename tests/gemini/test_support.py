@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+
+import pytest
+
+from geminid.errors import BadRequest, Unimplemented
+from geminid.gemini import support
+from geminid.gemini.profiles import Catalogue
+from geminid.gemini.response import Responder, TokenCounts
+from geminid.gemini.support import FILLED, Support, check, support_of
+from geminid.generation import FinishReason
+from geminid.wire.content import Blob, Content, Part
+from geminid.wire.generation import GenerateContentRequest, GenerationConfig, ThinkingConfig
+from geminid.wire.message import Message, describe
+from geminid.wire.tools import Tool
+
+
+def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
+    """Every field that is set in a message and in those inside it."""
+    for spec in describe(type(message)).fields:
+        value = getattr(message, spec.name)
+        if value not in (None, "", b"", 0, []):
+            yield type(message), spec.name
+        for item in value if isinstance(value, list) else [value]:
+            if isinstance(item, Message):
+                yield from set_fields(item)
+
+
+def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
+    model = Catalogue().find("gemini-2.0-flash")
+    assert model
+    responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC))
+
+    answer = responder.whole(FinishReason.STOP, TokenCounts(prompt=3, candidates=2), text="Hi")
+
+    assert set(set_fields(answer)) == {(message, name) for message, names in FILLED.items() for name in names}
+
+
+def test_every_name_in_the_tables_is_a_field() -> None:
+    tables = [support._WORKS, support._ACCEPTED, FILLED]
+    names = {(message, name) for table in tables for message, names in table.items() for name in names}
+
+    assert {(message, name) for message, name in names if name not in message.declared} == set()
+
+
+def test_a_field_nobody_wrote_down_is_refused() -> None:
+    (tools,) = (spec for spec in describe(GenerateContentRequest).fields if spec.name == "tools")
+
+    assert support_of(GenerateContentRequest, tools) == (Support.REFUSED, "")
+
+
+def test_all_refused_fields_are_named_at_once() -> None:
+    request = GenerateContentRequest(
+        contents=[Content(parts=[Part(text="x"), Part(inline_data=Blob(mime_type="image/png"))])],
+        tools=[Tool()],
+        generation_config=GenerationConfig(logprobs=3),
+    )
+
+    with pytest.raises(Unimplemented) as error:
+        check(request)
+
+    (detail,) = error.value.details
+    assert isinstance(detail, BadRequest)
+    fields = [violation.field for violation in detail.violations]
+    assert fields == ["tools", "contents[0].parts[1].inline_data", "generation_config.logprobs"]
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GenerationConfig(response_logprobs=False, logprobs=0),
+        GenerationConfig(thinking_config=ThinkingConfig()),
+        GenerationConfig(response_mime_type="text/plain"),
+    ],
+)
+def test_zero_values_and_empty_messages_ask_for_nothing(config: GenerationConfig) -> None:
+    check(GenerateContentRequest(generation_config=config))
