@@ -45,7 +45,7 @@ def server(
 ) -> Iterator[tuple[int, psutil.Process]]:
     """``geminid serve`` as its own process, pinned to ``core``: its port, and the process."""
     pin = ["taskset", "-c", str(core)] if core is not None else []
-    command = [*pin, sys.executable, "-m", "geminid", "serve", "--port", "0", *flags]
+    command = [*pin, sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", *flags]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | (env or {}))
     assert process.stderr is not None
     try:

@@ -17,9 +17,14 @@ from starlette.types import ASGIApp
 
 from geminid import settings as config
 from geminid.call import Handler, chain
+from geminid.doors.bare_url import BareUrlDoor
+from geminid.doors.choice import FirstOf
+from geminid.doors.developer import DeveloperDoor
+from geminid.doors.grpc import GrpcDoor
 from geminid.doors.health import health_routes
 from geminid.doors.limits import Limits
 from geminid.doors.listen import Listener
+from geminid.doors.openai.door import OpenAIDoor
 from geminid.doors.rest import RestDoor
 from geminid.engines import weights
 from geminid.engines.base import Engine
@@ -27,10 +32,12 @@ from geminid.engines.scripted import Script, Scripted, ScriptError
 from geminid.engines.weights import Licence, Weights
 from geminid.gates.observe import Observe
 from geminid.gemini.profiles import Catalogue
+from geminid.service.garden import ModelGardenService, ModelService
 from geminid.service.generative import PredictionService
 from geminid.service.registry import Registry
+from geminid.service.tokens import LlmUtilityService
 from geminid.settings import EngineSettings, Settings, SettingsError
-from geminid.wire import routes
+from geminid.wire import developer_routes, routes
 from geminid.wire.routes import Method
 
 
@@ -77,8 +84,10 @@ class App:
         self.registry = _registry(settings)
         self.observe = Observe()
         server = settings.server
+        handlers = self._handlers()
+        self.grpc = GrpcDoor(handlers, host=server.host, port=server.grpc_port, drain_seconds=server.drain_seconds)
         self.listener = Listener(
-            self._asgi(),
+            self._asgi(handlers),
             host=server.host,
             port=server.port,
             limits=_limits(server),
@@ -88,18 +97,44 @@ class App:
     def _handlers(self) -> Mapping[Method, Handler]:
         gates = [self.observe]
         prediction = PredictionService(self.registry)
+        llm_utility = LlmUtilityService(self.registry)
+        garden = ModelGardenService(self.registry)
         return {
             routes.GENERATE_CONTENT: chain(gates, prediction.generate_content),
             routes.STREAM_GENERATE_CONTENT: chain(gates, prediction.stream_generate_content),
+            routes.COUNT_TOKENS: chain(gates, llm_utility.count_tokens),
+            routes.COMPUTE_TOKENS: chain(gates, llm_utility.compute_tokens),
+            routes.GET_PUBLISHER_MODEL: chain(gates, garden.get_publisher_model),
+            routes.LIST_PUBLISHER_MODELS: chain(gates, garden.list_publisher_models),
         }
 
-    def _asgi(self) -> ASGIApp:
-        rest = RestDoor(self._handlers(), request_bytes=self.settings.server.request_bytes)
-        return Starlette(routes=[*health_routes(self.registry.all_engines()), Mount("", rest)])
+    def _developer_handlers(self, vertex: Mapping[Method, Handler]) -> Mapping[developer_routes.Method, Handler]:
+        gates = [self.observe]
+        models = ModelService(self.registry)
+        return {
+            developer_routes.GENERATE_CONTENT: vertex[routes.GENERATE_CONTENT],
+            developer_routes.STREAM_GENERATE_CONTENT: vertex[routes.STREAM_GENERATE_CONTENT],
+            developer_routes.COUNT_TOKENS: vertex[routes.COUNT_TOKENS],
+            developer_routes.GET_MODEL: chain(gates, models.get_model),
+            developer_routes.LIST_MODELS: chain(gates, models.list_models),
+        }
+
+    def _asgi(self, handlers: Mapping[Method, Handler]) -> ASGIApp:
+        """The HTTP doors in the order in which they are asked; the last one answers for all that is left."""
+        limit, catalogue = self.settings.server.request_bytes, self.registry.catalogue
+        generate, stream = handlers[routes.GENERATE_CONTENT], handlers[routes.STREAM_GENERATE_CONTENT]
+        first_of = FirstOf(
+            DeveloperDoor(self._developer_handlers(handlers), catalogue, request_bytes=limit),
+            OpenAIDoor(generate, stream, catalogue, request_bytes=limit),
+            BareUrlDoor(request_bytes=limit),
+            otherwise=RestDoor(handlers, request_bytes=limit),
+        )
+        return Starlette(routes=[*health_routes(self.registry.all_engines()), Mount("", first_of)])
 
     async def start(self) -> None:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
         await self.listener.start()
+        await self.grpc.start()
         await asyncio.gather(*(engine.start() for engine in self.registry.all_engines()))
 
     async def wait_ready(self) -> None:
@@ -109,7 +144,7 @@ class App:
 
     async def stop(self) -> None:
         """Drains streams within the bound of the settings, then stops the engines."""
-        await self.listener.stop()
+        await asyncio.gather(self.listener.stop(), self.grpc.stop())
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
 
 

@@ -35,6 +35,7 @@ class Server(_Table, frozen=True):
 
     host: str = "127.0.0.1"
     port: Port = 8080
+    grpc_port: Port = 8081
     request_bytes: Count = 20_971_520
     header_seconds: Seconds = 10
     body_seconds: Seconds = 20

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from geminid.errors import BadRequest, InvalidArgument
+from geminid.wire import json
 from geminid.wire.caching import CachedContent, CreateCachedContentRequest
 from geminid.wire.conform import conform
 from geminid.wire.content import Content, Part
-from geminid.wire.generation import GenerateContentRequest
-from geminid.wire.message import Duration, Timestamp
+from geminid.wire.descriptors import declared_types
+from geminid.wire.generation import Candidate, GenerateContentRequest, GenerationConfig
+from geminid.wire.message import Duration, Message, Timestamp, describe
 from geminid.wire.safety import HarmCategory
+from geminid.wire.tools import Schema
 
 HI = [Content(parts=[Part(text="hi")])]
 
@@ -262,3 +268,27 @@ def test_a_oneof_at_the_root_has_no_path() -> None:
 
 def test_times_have_any_offset() -> None:
     assert conform(CachedContent, {"expireTime": "1970-01-01T01:00:00+01:00"}, "v1").expire_time == Timestamp()
+
+
+NAMES = sorted({name for cls in declared_types() if issubclass(cls, Message) for name in describe(cls).by_name})
+odd_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
+    | st.sampled_from(["1s", "AA==", "TEXT", "2", "1e400", "2024-11-21T00:00:00Z"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@settings(deadline=None)
+@given(
+    st.sampled_from([GenerateContentRequest, CachedContent, Part, GenerationConfig, Schema, Candidate]), st.data()
+)
+def test_whatever_is_in_the_fields_is_a_message_or_an_invalid_argument(
+    cls: type[Message], data: st.DataObject
+) -> None:
+    names = st.sampled_from(sorted(describe(cls).by_name))
+
+    plain = data.draw(st.dictionaries(names, odd_values, max_size=4))
+
+    with contextlib.suppress(InvalidArgument):
+        assert isinstance(json.decode(cls, json.encode(conform(cls, plain, "v1"))), cls)

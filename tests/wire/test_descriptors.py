@@ -56,6 +56,8 @@ ONLY_IN = {
         "GenerationConfig.ModelConfig",
         "GenerationConfig.ModelConfig.FeatureSelectionPreference",
         "GenerationConfig.model_config",
+        "ListPublisherModelsRequest",
+        "ListPublisherModelsResponse",
         "RagChunk.chunk_id",
         "RagChunk.file_id",
         "RagRetrievalConfig.HybridSearch",
@@ -65,6 +67,12 @@ ONLY_IN = {
     },
     # On the wire of v1, ahead of the protos.
     "neither": {"GenerateContentResponse.UsageMetadata.tool_use_prompt_token_count"},
+}
+DECLARED_IN_PART = {
+    # Model Garden is declared as far as it tells what can be called.
+    "GetPublisherModelRequest",
+    "ListPublisherModelsRequest",
+    "PublisherModel",
 }
 RENUMBERED = {
     # v1 has this field as number 2, v1beta1 as number 4; ours is v1's in both.
@@ -129,7 +137,9 @@ def test_fields_are_googles(cls: type[Message], version: str, published: Any) ->
         if (version, path) not in RENUMBERED and path not in expected_to_lack(version):
             assert published_rows.pop(name) == row
 
-    assert [name for name in published_rows if (version, f"{cls.proto_name}.{name}") not in RENUMBERED] == []
+    if cls.proto_name not in DECLARED_IN_PART:
+        missing = [name for name in published_rows if (version, f"{cls.proto_name}.{name}") not in RENUMBERED]
+        assert missing == []
 
 
 @both_versions

@@ -6,7 +6,8 @@ import pytest
 from msgspec import UNSET
 
 from geminid.wire.content import Part
-from geminid.wire.generation import Candidate, GenerateContentRequest, GenerationConfig, UsageMetadata
+from geminid.wire.descriptors import declared_types
+from geminid.wire.generation import GenerationConfig, UsageMetadata
 from geminid.wire.message import Bytes, FieldSpec, Int32, Kind, Message, WireEnum, describe, field, full_name
 from geminid.wire.tools import Schema
 
@@ -65,7 +66,10 @@ def test_messages_may_hold_themselves() -> None:
     assert describe(Schema).by_name["items"].type is Schema
 
 
-@pytest.mark.parametrize("cls", [GenerateContentRequest, Candidate, Schema])
+MESSAGES = [cls for cls in declared_types() if issubclass(cls, Message)]
+
+
+@pytest.mark.parametrize("cls", MESSAGES, ids=lambda cls: cls.proto_name)
 def test_fields_are_declared_in_the_order_of_their_numbers(cls: type[Message]) -> None:
     assert cls.__struct_fields__ == tuple(spec.name for spec in describe(cls).fields)
 

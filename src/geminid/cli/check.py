@@ -42,6 +42,7 @@ class Finding:
 def check(
     host: options.Host = None,
     port: options.Port = None,
+    grpc_port: options.GrpcPort = None,
     engine: options.Engine = None,
     model: options.Model = None,
     config: options.Config = None,
@@ -49,7 +50,7 @@ def check(
     """Find out what keeps this installation from working."""
     console = Console(highlight=False)
     wrong = 0
-    for finding in findings(host, port, engine, model, config):
+    for finding in findings(options.Flags(config, host, port, grpc_port, engine, model)):
         mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
         console.print(f"{mark} {finding.subject}: {finding.text}", soft_wrap=True)
         if not finding.ok:
@@ -58,18 +59,17 @@ def check(
     raise typer.Exit(1 if wrong else 0)
 
 
-def findings(
-    host: str | None, port: int | None, engine: str | None, model: list[str] | None, config: Path | None
-) -> Iterator[Finding]:
+def findings(flags: options.Flags) -> Iterator[Finding]:
     """Everything that is looked at, one after the other, so that a slow check does not hide the others."""
     try:
-        settings = options.resolve(config, host, port, engine, model)
+        settings = options.resolve(flags)
         engines = _used(settings)
     except SettingsError as error:
         yield Finding("settings", False, str(error), "Mend the file or the flags; see docs/settings.md.")
         return
-    yield Finding("settings", True, str(config) if config else "defaults")
-    yield _port(settings)
+    yield Finding("settings", True, str(flags.config) if flags.config else "defaults")
+    yield _port("port", settings.server.host, settings.server.port)
+    yield _port("gRPC port", settings.server.host, settings.server.grpc_port)
     for used in engines:
         match used:
             case Llama():
@@ -87,8 +87,7 @@ def _used(settings: Settings) -> list[Llama | OpenAI | Scripted]:
     return used_engines(settings)
 
 
-def _port(settings: Settings) -> Finding:
-    host, port = settings.server.host, settings.server.port
+def _port(subject: str, host: str, port: int) -> Finding:
     where = f"{host}:{port}"
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -98,8 +97,9 @@ def _port(settings: Settings) -> Finding:
         except OSError as error:
             taken = error.errno == errno.EADDRINUSE
             reason = "taken by another program" if taken else error.strerror
-            return Finding("port", False, f"{where}: {reason}", "Stop that program, or give another --port.")
-    return Finding("port", True, f"{where} is free")
+            option = f"--{subject.lower().replace(' ', '-')}"
+            return Finding(subject, False, f"{where}: {reason}", f"Stop that program, or give another {option}.")
+    return Finding(subject, True, f"{where} is free")
 
 
 def _processor() -> Finding:

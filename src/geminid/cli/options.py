@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,11 @@ Host = Annotated[
     str | None, typer.Option(envvar="GEMINID_HOST", help="Address to listen on.", show_default="127.0.0.1")
 ]
 Port = Annotated[
-    int | None, typer.Option(envvar="GEMINID_PORT", help="Port; 0 takes a free one.", show_default="8080")
+    int | None, typer.Option(envvar="GEMINID_PORT", help="Port for HTTP; 0 takes a free one.", show_default="8080")
+]
+GrpcPort = Annotated[
+    int | None,
+    typer.Option(envvar="GEMINID_GRPC_PORT", help="Port for gRPC; 0 takes a free one.", show_default="8081"),
 ]
 Engine = Annotated[
     str | None,
@@ -35,18 +40,28 @@ Model = Annotated[
 ]
 
 
-def resolve(
-    config: Path | None, host: str | None, port: int | None, engine: str | None, model: list[str] | None
-) -> Settings:
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the command line says; None where it says nothing."""
+
+    config: Path | None = None
+    host: str | None = None
+    port: int | None = None
+    grpc_port: int | None = None
+    engine: str | None = None
+    model: list[str] | None = None
+
+
+def resolve(flags: Flags) -> Settings:
     """The settings of the file with the flags on top. Raises SettingsError."""
-    settings = load(config)
-    server = {"host": host, "port": port}
+    settings = load(flags.config)
+    server = {"host": flags.host, "port": flags.port, "grpc_port": flags.grpc_port}
     given = {key: value for key, value in server.items() if value is not None}
     settings = msgspec.structs.replace(
         settings,
         server=msgspec.structs.replace(settings.server, **given),
-        engine=engine or settings.engine,
-        models=settings.models | dict(_model(text, settings) for text in model or ()),
+        engine=flags.engine or settings.engine,
+        models=settings.models | dict(_model(text, settings) for text in flags.model or ()),
     )
     return checked(settings)
 

@@ -22,6 +22,7 @@ err = Console(stderr=True, highlight=False)
 def serve(
     host: options.Host = None,
     port: options.Port = None,
+    grpc_port: options.GrpcPort = None,
     engine: options.Engine = None,
     model: options.Model = None,
     config: options.Config = None,
@@ -35,7 +36,7 @@ def serve(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     try:
-        settings = options.resolve(config, host, port, engine, model)
+        settings = options.resolve(options.Flags(config, host, port, grpc_port, engine, model))
         _fetch(settings)
         code = _run(settings)
     except (SettingsError, WeightsError, ListenError) as error:
@@ -67,7 +68,8 @@ async def _serve(settings: Settings) -> int:
     stop = _stop_signal()
     try:
         await app.start()
-        err.print(f"geminid listens on [bold]http://{settings.server.host}:{app.listener.port}[/]")
+        host = settings.server.host
+        err.print(f"geminid listens on [bold]http://{host}:{app.listener.port}[/], gRPC on {host}:{app.grpc.port}")
         waiting = asyncio.create_task(_announce_ready(app))
         await stop.wait()
         waiting.cancel()

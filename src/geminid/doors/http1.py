@@ -11,7 +11,6 @@ import enum
 import functools
 import logging
 import socket
-import urllib.parse
 from collections.abc import Callable, Coroutine
 from typing import Any, ClassVar, Final, TypeAlias, cast
 
@@ -24,7 +23,8 @@ from uvicorn.server import ServerState
 from geminid.doors import refusals
 from geminid.doors.deadlines import Alarm, Due, Inflow, Outflow
 from geminid.doors.exchange import Exchange, OldExchange
-from geminid.doors.limits import Limits, check_head, check_size
+from geminid.doors.head import check_head, check_size, describe, without_offer
+from geminid.doors.limits import Limits
 from geminid.doors.refusals import Refusal, Refused
 
 log = logging.getLogger("geminid.http1")
@@ -36,8 +36,6 @@ overtake the answer (RFC 9112 section 9.6)."""
 FRAMING_BYTES: Final = 16_384
 """Chunk sizes, extensions and trailers may take this much, plus eight bytes for each byte of data."""
 
-_ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
-
 App: TypeAlias = Callable[[Any, Any, Any], Coroutine[Any, Any, None]]
 
 
@@ -47,6 +45,11 @@ class _Phase(enum.Enum):
     IDLE = enum.auto()
     HEAD = enum.auto()
     BODY = enum.auto()
+
+
+_IDLE: Final = _Phase.IDLE
+_HEAD: Final = _Phase.HEAD
+_BODY: Final = _Phase.BODY
 
 
 class Http1Protocol(HttpToolsProtocol):
@@ -65,7 +68,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._running: Exchange | None = None
         self._refusal: Refusal | None = None
         self._draining = False
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._inflow = Inflow()
         self._alarm = Alarm(self.loop, self._due)
         self._rested = 0.0
@@ -113,7 +116,7 @@ class Http1Protocol(HttpToolsProtocol):
         and TLS no half-closed state, so there FIN means gone.
         """
         last = self.cycle
-        if self._running is None or self._phase is not _Phase.IDLE or self._refusal is not None:
+        if self._running is None or self._phase is not _IDLE or self._refusal is not None:
             return False
         if self.scheme == "https" or isinstance(last, OldExchange):
             return False
@@ -151,14 +154,14 @@ class Http1Protocol(HttpToolsProtocol):
         except httptools.HttpParserError:
             self._refuse(refusals.MALFORMED)
         else:
-            if self._phase is not _Phase.IDLE:
+            if self._phase is not _IDLE:
                 self._expect_more()
 
     def _expect_more(self) -> None:
         inflow = self._inflow
-        if self._phase is _Phase.HEAD and inflow.wire > self.limits.header_bytes:
+        if self._phase is _HEAD and inflow.wire > self.limits.header_bytes:
             self._refuse(refusals.LARGE_HEAD)
-        elif self._phase is _Phase.BODY and inflow.wire > FRAMING_BYTES + 9 * inflow.body:
+        elif self._phase is _BODY and inflow.wire > FRAMING_BYTES + 9 * inflow.body:
             self._refuse(refusals.MALFORMED)
         elif not inflow.since:
             inflow.restart(self.loop.time())
@@ -169,7 +172,7 @@ class Http1Protocol(HttpToolsProtocol):
             raise Refused(refusals.LONG_QUEUE)
         self.url = b""
         self.headers = []
-        self._phase = _Phase.HEAD
+        self._phase = _HEAD
         self._inflow.begin()
 
     def on_url(self, url: bytes) -> None:
@@ -189,7 +192,7 @@ class Http1Protocol(HttpToolsProtocol):
             check_size(self.headers, self.limits)
         fields = check_head(self.headers, version, self.limits)
         exchange = (Exchange if version == "1.1" else OldExchange)(
-            scope=self._http_scope(version),
+            scope=self._scope(version),
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -203,33 +206,18 @@ class Http1Protocol(HttpToolsProtocol):
         )
         self.headers = []  # trailers come through on_header too, and must not reach the app's list
         self.cycle = exchange
-        self._phase = _Phase.BODY
+        self._phase = _BODY
         if self._running is None:
             self._start(exchange)
         else:
             self.pipeline.appendleft((exchange, self.app))
 
-    def _http_scope(self, version: str) -> Any:
-        try:
-            url = httptools.parse_url(self.url)
-            raw_path = url.path or b"/"
-            path = raw_path.decode("ascii")
-        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError) as error:
-            raise Refused(refusals.MALFORMED) from error
-        return {
-            "type": "http",
-            "asgi": _ASGI,
-            "http_version": version,
-            "method": self.parser.get_method().decode("ascii"),
-            "scheme": self.scheme,
-            "path": urllib.parse.unquote(path) if "%" in path else path,
-            "raw_path": raw_path,
-            "query_string": url.query or b"",
-            "root_path": "",
-            "headers": self.headers,
-            "client": self.client,
-            "server": self.server,
-        }
+    def _scope(self, version: str) -> Any:
+        scope = describe(self.parser.get_method().decode("ascii"), self.url, version, self.headers)
+        scope["scheme"] = self.scheme
+        scope["client"] = self.client
+        scope["server"] = self.server
+        return scope
 
     def _decline(self, rest: bytes) -> None:
         """Reads a request with an offer to upgrade once more without the offer (RFC 9110 section 7.8).
@@ -242,14 +230,14 @@ class Http1Protocol(HttpToolsProtocol):
             return self._refuse(refusals.MALFORMED)
         if b"websocket" in dict(self.headers).get(b"upgrade", b"").lower():
             return self._refuse(refusals.WEBSOCKET)
-        lines = [b"%b %b HTTP/%b" % (method, self.url, self.parser.get_http_version().encode())]
-        lines += [name + b": " + value for name, value in self.headers if name != b"upgrade"]
+        head = without_offer(method, self.url, self.parser.get_http_version(), self.headers)
         self.parser = httptools.HttpRequestParser(self)
-        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
+        self.data_received(head + rest)
 
     def on_body(self, body: bytes) -> None:
-        self._inflow.body += len(body)
-        if self._inflow.body > self.limits.body_bytes:
+        inflow = self._inflow
+        inflow.body += len(body)
+        if inflow.body > self.limits.body_bytes:
             raise Refused(refusals.large_body(self.limits.body_bytes))
         exchange = self.cycle
         if exchange.response_complete:
@@ -260,9 +248,9 @@ class Http1Protocol(HttpToolsProtocol):
         exchange.message_event.set()
 
     def on_message_complete(self) -> None:
-        if self._phase is not _Phase.BODY:  # an offer to upgrade, to be read again
+        if self._phase is not _BODY:  # an offer to upgrade, to be read again
             return
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self.cycle.more_body = False
         self.cycle.message_event.set()
         if self._running is None:
@@ -280,10 +268,12 @@ class Http1Protocol(HttpToolsProtocol):
         """Ends the response if its app did not: it raised, or a drain that was over cancelled it."""
         self.tasks.discard(task)
         error = None if task.cancelled() else task.exception()
-        if exchange.response_complete or exchange.disconnected:
+        if exchange.disconnected:
             return
-        if not task.cancelled():
-            log.error("The app left a request without a complete response.", exc_info=error)
+        if error is not None:
+            log.error("The app failed.", exc_info=error)
+        if exchange.response_complete:
+            return
         exchange.disconnect()
         if exchange.response_started:
             self._close()
@@ -293,17 +283,17 @@ class Http1Protocol(HttpToolsProtocol):
             self._hang_up(self._refusal)
 
     def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
         self._running = None
         if self.transport.is_closing():
             self._close()
             return
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         if self.pipeline:
             self._start(cast(Exchange, self.pipeline.pop()[0]))
         elif self._refusal is not None:
             self._hang_up(self._refusal)
-        elif self._phase is _Phase.IDLE:
+        elif self._phase is _IDLE:
             self._rest()
 
     def _rest(self) -> None:
@@ -319,7 +309,7 @@ class Http1Protocol(HttpToolsProtocol):
         A request whose response has begun gets no second one: its connection is closed.
         """
         self._refusal = refusal
-        exchange = self.cycle if self._phase is _Phase.BODY else None
+        exchange = self.cycle if self._phase is _BODY else None
         if exchange is not None:
             if exchange.response_started:
                 self._close()

@@ -10,14 +10,21 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from starlette.types import Receive
 
 from geminid.call import Stream
 from geminid.doors.replies import Reply
 from geminid.errors import INTERNAL, UNAVAILABLE, ApiError, Internal, InvalidArgument, Unavailable
+from geminid.wire import json
+from geminid.wire.message import Message
 
 log = logging.getLogger("geminid.doors")
+
+_M = TypeVar("_M", bound=Message)
+
+_OFF_LOOP_BYTES = 256 * 1024
 
 
 class ClientGone(Exception):
@@ -41,6 +48,13 @@ async def exchange(
     except Exception:
         log.exception("a request failed")
         await reply.fail(Internal(INTERNAL))
+
+
+async def decode(cls: type[_M], body: bytes, version: str) -> _M:
+    """The message of a body; a large one is decoded on a thread, so that others are served meanwhile."""
+    if len(body) > _OFF_LOOP_BYTES:
+        return await asyncio.to_thread(json.decode, cls, body, version)
+    return json.decode(cls, body, version)
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl
 
 import msgspec
-from starlette.types import Send
+from starlette.types import Scope, Send
 
 from geminid.errors import ApiError
 from geminid.wire import json
@@ -171,6 +171,15 @@ class SseReply(_StreamReply):
             await self._write(error_json(error), last=True)
         else:
             await send_whole(self._send, error.code.http, self.content_type, error_json(error))
+
+
+def reply_to(scope: Scope, send: Send, *, streams: bool) -> Reply:
+    """The framing that a request asks for by its query and its headers."""
+    format_ = Format.parse(scope["query_string"])
+    if streams:
+        return SseReply(send, format_) if format_.sse else ArrayReply(send, format_)
+    gzips = any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
+    return UnaryReply(send, format_, gzips=gzips)
 
 
 async def send_whole(send: Send, status: int, content_type: bytes, body: bytes, *, gzips: bool = False) -> None:

@@ -6,7 +6,6 @@ framed. What happens in between is ``doors/pump.py``'s.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import functools
 import time
@@ -15,14 +14,10 @@ from collections.abc import Mapping
 from starlette.types import Receive, Scope, Send
 
 from geminid.call import Call, Handler, Stream
-from geminid.doors import pump
-from geminid.doors.replies import ArrayReply, Format, Reply, SseReply, UnaryReply, send_whole
-from geminid.wire import json, routes
-from geminid.wire.message import Message
+from geminid.doors import presented, pump
+from geminid.doors.replies import reply_to, send_whole
+from geminid.wire import query, routes
 from geminid.wire.routes import Match, Method
-
-_OFF_LOOP_BYTES = 256 * 1024
-"""Bodies larger than this are decoded on a thread, so that other requests are served meanwhile."""
 
 _NOT_FOUND_PAGE = b"""<!DOCTYPE html>
 <html lang=en>
@@ -45,36 +40,23 @@ class RestDoor:
             # Google's front end answers an unknown path with a page, not with JSON.
             await send_whole(send, 404, b"text/html; charset=UTF-8", _NOT_FOUND_PAGE)
             return
-        reply = _reply(match.method, scope, send)
-        await pump.exchange(receive, reply, self._request_bytes, functools.partial(self._begin, match))
+        reply = reply_to(scope, send, streams=match.method.streams)
+        await pump.exchange(receive, reply, self._request_bytes, functools.partial(self._begin, match, scope))
 
-    async def _begin(self, match: Match, body: bytes) -> Stream:
-        request = await _decode(match, body)
+    async def _begin(self, match: Match, scope: Scope, body: bytes) -> Stream:
+        method, version = match.method, match.version
+        if method.verb:
+            request = await pump.decode(method.request, body, version)
+        else:
+            request = query.decode(method.request, scope["query_string"], version)
+        setattr(request, method.binds, match.resource)
         call = Call(
-            method=match.method.full_name(match.version),
+            method=method.full_name(version),
             request=request,
             received=dt.datetime.now(dt.UTC),
             door="rest",
+            resource=match.resource,
+            credentials=presented.of_request(scope),
             started=time.monotonic(),
         )
-        return self._handlers[match.method](call)
-
-
-def _reply(method: Method, scope: Scope, send: Send) -> Reply:
-    format_ = Format.parse(scope["query_string"])
-    if not method.streams:
-        return UnaryReply(send, format_, gzips=_accepts_gzip(scope))
-    return SseReply(send, format_) if format_.sse else ArrayReply(send, format_)
-
-
-def _accepts_gzip(scope: Scope) -> bool:
-    return any(name == b"accept-encoding" and b"gzip" in value for name, value in scope["headers"])
-
-
-async def _decode(match: Match, body: bytes) -> Message:
-    if len(body) > _OFF_LOOP_BYTES:
-        request = await asyncio.to_thread(json.decode, match.method.request, body, match.version)
-    else:
-        request = json.decode(match.method.request, body, match.version)
-    setattr(request, match.method.binds, match.resource)
-    return request
+        return self._handlers[method](call)

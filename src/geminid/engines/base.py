@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from geminid.generation import Event, Generation
+from geminid.generation import Event, Generation, Token
 
 
 class State(enum.Enum):
@@ -62,6 +62,9 @@ class Engine(Protocol):
 
         Raises ``errors.Unimplemented`` where the server has no tokenizer route.
         """
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[Token]]:
+        """The tokens of each text, no special tokens added. Raises ``errors.Unimplemented`` as above."""
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text. Raises ``errors.Unimplemented`` where the model has no embeddings."""

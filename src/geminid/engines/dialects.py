@@ -13,11 +13,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class TokenizeRoute:
-    """``POST path`` with the text in ``text_field``; the answer has ``count`` or a list ``tokens``."""
+    """``POST path`` with the text in ``text_field``; the answer has ``count`` or a list ``tokens``.
+
+    With ``pieces`` added to the request each token comes with its text; None where the server cannot do that.
+    """
 
     path: str
     text_field: str
     fixed: Mapping[str, object]
+    pieces: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,9 @@ GENERIC = Dialect("generic", most_stops=4)
 LLAMA = Dialect(
     "llama",
     health="/health",
-    tokenize=TokenizeRoute("/tokenize", "content", {"add_special": False, "parse_special": False}),
+    tokenize=TokenizeRoute(
+        "/tokenize", "content", {"add_special": False, "parse_special": False}, pieces={"with_pieces": True}
+    ),
     top_k="top_k",
     extras={
         # Gemini samples by topK, topP and temperature alone; llama-server adds min_p = 0.05 unless told not to.

@@ -10,19 +10,22 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from geminid import errors
 from geminid.engines.base import Capabilities, Health, State
 from geminid.engines.dialects import LLAMA
 from geminid.engines.llama_process import Job, LlamaProcess, StartFailed, Told
 from geminid.engines.openai_http import ASSUMED_WINDOW, OpenAIHTTP, Patience
-from geminid.generation import Event, Generation
+from geminid.generation import Event, Generation, Token
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
 _QUICK_FAILURES = 5
@@ -124,14 +127,21 @@ class Llama:
                 tries_left -= 1
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return await self._of_a_child(lambda server: server.count_tokens(texts))
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[Token]]:
+        return await self._of_a_child(lambda server: server.tokenize(texts))
+
+    async def _of_a_child(self, ask: Callable[[OpenAIHTTP], Awaitable[_T]]) -> _T:
+        """What the child answers; asked once more where it ends meanwhile."""
         child = await self._ready_child()
         try:
-            return await child.server.count_tokens(texts)
+            return await ask(child.server)
         except errors.Unavailable:
             if not await self._has_ended(child):
                 raise
         child = await self._ready_child()
-        return await child.server.count_tokens(texts)
+        return await ask(child.server)
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise errors.Unimplemented("This engine has no embeddings.")

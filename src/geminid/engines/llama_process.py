@@ -22,6 +22,7 @@ _KEPT_LINES = 200
 _KEPT_LINE_BYTES = 320
 """200 lines of 320 bytes are 64 KB."""
 _READ_BYTES = 4096
+_LAST_WORDS_SECONDS = 1.0
 _STAMP = re.compile(r"^[\d.]+ (?=[A-Z] )")
 
 _PASSED_ON = re.compile(
@@ -75,13 +76,13 @@ class LlamaProcess:
             async with asyncio.timeout(seconds):
                 told = await child._introduce(job)
         except TimeoutError as error:
-            await child.stop(0)
+            await child._end(0)
             raise StartFailed(f"the model was not loaded within {seconds:g} s") from error
         except (OSError, msgspec.DecodeError) as error:
-            await child.stop(0)
+            await child._end(_LAST_WORDS_SECONDS)
             raise StartFailed(child.epitaph) from error
         except asyncio.CancelledError:
-            await child.stop(0)
+            await child._end(0)
             raise
         return child, told
 
@@ -100,7 +101,7 @@ class LlamaProcess:
     async def wait(self) -> None:
         """Returns when the process is gone and its log is read."""
         await self._process.wait()
-        await asyncio.wait([self._reading], timeout=1)
+        await asyncio.wait([self._reading], timeout=_LAST_WORDS_SECONDS)
 
     def kill(self) -> None:
         with suppress(ProcessLookupError):
@@ -108,12 +109,14 @@ class LlamaProcess:
 
     async def stop(self, seconds: float) -> None:
         """Asks it to end, and after so many seconds makes it."""
-        if seconds:
-            with suppress(ProcessLookupError):
-                self._process.terminate()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._process.wait()
+        with suppress(ProcessLookupError):
+            self._process.terminate()
+        await self._end(seconds)
+
+    async def _end(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._process.wait()
         self.kill()
         await self.wait()
         self._reading.cancel()

@@ -36,7 +36,7 @@ class Sizes:
 def sizes(header: Header, slots: int | None, context_tokens: int | None, memory: int) -> Sizes:
     """``slots`` as asked for, ``context_tokens`` at most, and caches that take an eighth of ``memory`` bytes."""
     quantised = all(size % _BLOCK == 0 for size in header.head_sizes)
-    token_bytes = sum(header.kv_heads) * sum(header.head_sizes) * (_QUANTISED_BYTES if quantised else 2)
+    token_bytes = header.kv_heads * sum(header.head_sizes) * (_QUANTISED_BYTES if quantised else 2)
     room = int(memory * _MEMORY_SHARE / token_bytes)
     context = min(context_tokens or header.context_tokens, header.context_tokens)
     wanted = slots or SLOTS

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -137,7 +137,7 @@ class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
     timings: _Timings | None = None
-    error: msgspec.Raw | None = None
+    error: Any = None
 
 
 _decode = msgspec.json.Decoder(_Chunk).decode
@@ -171,10 +171,11 @@ class Reply:
         return bool(self._finished)
 
     def feed(self, received: bytes) -> Iterator[Event]:
-        """What these bytes complete; ``b""`` is the end. Sets ``done`` when the server says that it is.
+        """What these bytes complete; ``b""`` is the end. Sets ``done`` there, or when the server says so.
 
         Raises LineTooLong, msgspec.DecodeError, ErrorInStream and Abandoned, after the events before the trouble.
         """
+        self.done = not received
         for data in self._events.feed(received) if received else self._events.rest():
             if data == b"[DONE]":
                 self.done = True

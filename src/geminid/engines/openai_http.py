@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -17,13 +18,13 @@ import msgspec
 from geminid import errors
 from geminid.engines import upstream
 from geminid.engines.base import Capabilities, Health, State
-from geminid.engines.dialects import DIALECTS, Dialect
+from geminid.engines.dialects import DIALECTS, Dialect, TokenizeRoute
 from geminid.engines.openai_chat import Abandoned, Body, ErrorInStream, Reply, Writer
 from geminid.engines.sse import LINE_BYTES, LineTooLong
 from geminid.engines.token_counts import TokenCounts
 from geminid.engines.upstream import Patience, Upstream
 from geminid.engines.upstream_errors import Refusal
-from geminid.generation import Event, Generation
+from geminid.generation import Event, Generation, Token
 
 __all__ = ["OpenAIHTTP", "Patience"]
 
@@ -118,16 +119,12 @@ class OpenAIHTTP:
         self._begin()
         try:
             response = await self._ask(generation)
-            async for received in response.content.iter_any():
+            while not reply.done:
+                received = await upstream.receive(response)
                 self.last_progress = time.monotonic()
                 for event in reply.feed(received):
                     yield event
-                if reply.done:
-                    await self._let_end(response)
-                    break
-            else:
-                for event in reply.feed(b""):
-                    yield event
+            await self._let_end(response)
         except ErrorInStream as error:
             raise self._refused(Refusal.read(200, error.body)) from None
         except (msgspec.DecodeError, LineTooLong) as error:
@@ -149,6 +146,16 @@ class OpenAIHTTP:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return await self._counts.of(texts)
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[Token]]:
+        route = self._dialect.tokenize
+        if route is None or route.pieces is None:
+            raise errors.Unimplemented("This engine cannot tell the tokens of a text.")
+        answers = [await self._tokenize(route, text, **route.pieces) for text in texts]
+        return [
+            [Token(token.id, token.bytes) for token in msgspec.convert(answer.tokens, list[_Piece])]
+            for answer in answers
+        ]
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise errors.Unimplemented("This engine has no embeddings.")
@@ -190,8 +197,8 @@ class OpenAIHTTP:
         """Reads the end of the body, so that the connection can be used again."""
         if self._dialect.keep_alive:
             async with asyncio.timeout(_END_SECONDS):
-                while not response.content.at_eof():
-                    await response.content.readany()
+                while await upstream.receive(response):
+                    pass
 
     def _refused(self, refusal: Refusal) -> errors.ApiError:
         error = refusal.as_error(self._key)
@@ -203,7 +210,11 @@ class OpenAIHTTP:
         route = self._dialect.tokenize
         if route is None:
             raise errors.Unimplemented("This engine cannot count tokens.")
-        body = {"model": self._model, route.text_field: text, **route.fixed}
+        told = await self._tokenize(route, text)
+        return len(told.tokens) if told.count is None else told.count
+
+    async def _tokenize(self, route: TokenizeRoute, text: str, **more: object) -> _Tokens:
+        body = {"model": self._model, route.text_field: text, **route.fixed, **more}
         self._begin()
         try:
             response = await self._upstream.post(self._upstream.root + route.path, body)
@@ -213,10 +224,9 @@ class OpenAIHTTP:
         if response.status != 200:
             raise self._refused(Refusal.read(response.status, answer))
         try:
-            told = msgspec.json.decode(answer, type=_Tokens)
+            return msgspec.json.decode(answer, type=_Tokens)
         except msgspec.DecodeError as error:
             raise errors.Internal(errors.INTERNAL) from error
-        return len(told.tokens) if told.count is None else told.count
 
     async def _learn(self) -> None:
         """The model's name and its window, as far as the settings leave them open. Raises Unavailable."""
@@ -260,4 +270,15 @@ class _Tokens(msgspec.Struct):
     """The answer of a tokenize route."""
 
     count: int | None = None
-    tokens: list[int] = []
+    tokens: list[Any] = []
+
+
+class _Piece(msgspec.Struct):
+    """A token with its text; as a list of bytes where they are no text by themselves."""
+
+    id: int
+    piece: str | list[int]
+
+    @property
+    def bytes(self) -> bytes:
+        return self.piece.encode() if isinstance(self.piece, str) else bytes(self.piece)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import zlib
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -26,6 +27,7 @@ from geminid.generation import (
     Generation,
     Logprob,
     Sampling,
+    Token,
     TokenLogprobs,
     Usage,
 )
@@ -98,6 +100,12 @@ class Scripted:
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [_count(text) for text in texts]
+
+    async def tokenize(self, texts: Sequence[str]) -> list[list[Token]]:
+        """A token's id is a hash of its text: the same text always has the same ids."""
+        return [
+            [Token(zlib.crc32(piece.encode()), piece.encode()) for piece in _TOKEN.findall(text)] for text in texts
+        ]
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise errors.Unimplemented("The scripted engine has no embeddings.")

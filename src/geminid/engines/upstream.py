@@ -101,14 +101,20 @@ class Upstream:
         raise AssertionError("the last try returns or raises")
 
 
+async def receive(response: aiohttp.ClientResponse) -> bytes:
+    """The next bytes of the body, ``b""`` at its end. Raises aiohttp.ClientError, TimeoutError."""
+    try:
+        return await response.content.readany()
+    except RuntimeError as error:  # aiohttp's word for a session that was closed between two reads
+        raise aiohttp.ClientConnectionError from error
+
+
 async def read(response: aiohttp.ClientResponse, most: int) -> bytes:
     """The body up to ``most`` bytes, or as much of it as arrives; closes the response."""
     body = bytearray()
     try:
-        async for part in response.content.iter_any():
-            body += part
-            if len(body) >= most:
-                break
+        while len(body) < most and (received := await receive(response)):
+            body += received
     except (aiohttp.ClientError, TimeoutError) as error:
         _log.debug("an answer broke off: %s", type(error).__name__)
     finally:

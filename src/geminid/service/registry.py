@@ -10,7 +10,9 @@ from geminid.engines.base import Engine
 from geminid.errors import NotFound
 from geminid.gemini.profiles import Catalogue, Model
 
-_MODEL_NAME = re.compile(r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/(?P<id>[^/]+)")
+_MODEL_NAME = re.compile(r"(?:(?:projects/[^/]+/locations/[^/]+/)?publishers/google/)?models/(?P<id>[^/]+)")
+"""``models/ID`` is the Developer API's form."""
+
 _VERSIONS_PAGE = "https://cloud.google.com/vertex-ai/generative-ai/docs/learn/model-versions"
 
 

@@ -18,7 +18,6 @@ _LONGEST_ECHO = 300
 """Characters of a refused value that its violation repeats; an image would be 20 MB."""
 
 _NOT_REPEATED = "Proto field is not repeating, cannot start list."
-_TYPE_URL = "type.googleapis.com/"
 
 _M = TypeVar("_M", bound=Message)
 
@@ -117,41 +116,44 @@ class _Conformer:
     def _one(self, spec: FieldSpec, value: Any, here: str) -> Any:
         """One value of a field, no list."""
         kind = spec.kind
-        if kind is Kind.MESSAGE:
-            cls = cast("type[Message]", spec.type)
-            if isinstance(value, dict):
-                return self.message(cls, value, here)
-            return self.invalid(here, _TYPE_URL + full_name(cls, self._version), _echo(value))
-        if kind is Kind.VALUE or (kind is Kind.STRUCT and isinstance(value, dict)):
+        if kind is Kind.VALUE:
             return value
-        if kind is Kind.STRUCT:
-            return self.invalid(here, _TYPE_URL + kind.value, _echo(value))
         if kind in convert.WELL_KNOWN:
-            return self._well_known(kind, value, here)
-        if isinstance(value, dict):
-            path, _, name = here.rpartition(".")
-            return self.invalid(path, name.partition("[")[0], "Starting an object on a scalar field")
-        return self._scalar(spec, value, here)
+            return self._well_known(spec, value, here)
+        if not isinstance(value, dict):
+            return self._scalar(spec, value, here)
+        if kind is Kind.MESSAGE:
+            return self.message(cast("type[Message]", spec.type), value, here)
+        if kind is Kind.STRUCT:
+            return value
+        path, _, name = here.rpartition(".")
+        return self.invalid(path, name.partition("[")[0], "Starting an object on a scalar field")
 
     def _scalar(self, spec: FieldSpec, value: Any, here: str) -> Any:
         try:
             if spec.kind is Kind.ENUM:
                 return convert.enum(cast("type[WireEnum]", spec.type), value)
-            return convert.SCALARS[spec.kind](value)
+            if spec.kind in convert.SCALARS:
+                return convert.SCALARS[spec.kind](value)
         except (ValueError, OverflowError):
-            if spec.kind is Kind.ENUM:
-                expected = _TYPE_URL + full_name(cast("type[WireEnum]", spec.type), self._version)
-            else:
-                expected = f"TYPE_{spec.kind.name}"
-            base64 = spec.kind is Kind.BYTES and isinstance(value, str)
-            return self.invalid(here, expected, ("Base64 decoding failed for " if base64 else "") + _echo(value))
+            pass
+        is_base64 = spec.kind is Kind.BYTES and isinstance(value, str)
+        problem = f"Base64 decoding failed for {_echo(value)}" if is_base64 else _echo(value)
+        return self.invalid(here, self._type_name(spec), problem)
 
-    def _well_known(self, kind: Kind, value: Any, here: str) -> Any:
+    def _well_known(self, spec: FieldSpec, value: Any, here: str) -> Any:
         try:
-            return convert.WELL_KNOWN[kind](value)
-        except ValueError as problem:
-            name = here.rpartition(".")[2]
-            return self.invalid(here, _TYPE_URL + kind.value, f"Field '{name}', {str(problem)[:_LONGEST_ECHO]}")
+            return convert.WELL_KNOWN[spec.kind](value)
+        except ValueError as error:
+            problem = f"Field '{spec.name}', {str(error)[:_LONGEST_ECHO]}"
+            return self.invalid(here, self._type_name(spec), problem)
+
+    def _type_name(self, spec: FieldSpec) -> str:
+        """``TYPE_FLOAT``, or the URL of a message or an enum."""
+        if spec.type:
+            return f"type.googleapis.com/{full_name(spec.type, self._version)}"
+        is_message = "." in spec.kind.value
+        return f"type.googleapis.com/{spec.kind.value}" if is_message else f"TYPE_{spec.kind.name}"
 
     def unknown(self, name: str, path: str, problem: str) -> None:
         where = f" at '{path}'" if path else ""

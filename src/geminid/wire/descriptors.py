@@ -12,10 +12,10 @@ from typing import TypeAlias
 from google.protobuf import descriptor_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 
-from geminid.wire import caching, content, generation, grounding, output, safety, tokens, tools
+from geminid.wire import caching, content, generation, grounding, models, output, safety, tokens, tools
 from geminid.wire.message import FieldSpec, Kind, Message, WireEnum, describe, full_name
 
-_MODULES = (caching, content, generation, grounding, output, safety, tokens, tools)
+_MODULES = (caching, content, generation, grounding, models, output, safety, tokens, tools)
 _WELL_KNOWN = (duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2)
 
 _Field: TypeAlias = descriptor_pb2.FieldDescriptorProto
@@ -42,14 +42,20 @@ def declared_types() -> Iterator[type[Message] | type[WireEnum]]:
                 yield value
 
 
-def build_pool(version: str) -> DescriptorPool:
-    """A pool with all messages and enums of ``version``, and the well-known types."""
+def build_pool(*versions: str) -> DescriptorPool:
+    """A pool with all messages and enums of these versions, and the well-known types."""
     pool = DescriptorPool()
     for module in _WELL_KNOWN:
         pool.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
-    for file in _Files(version).in_order():
-        pool.AddSerializedFile(file.SerializeToString())
+    for version in versions:
+        for file in _Files(version).in_order():
+            pool.AddSerializedFile(file.SerializeToString())
     return pool
+
+
+def file_name(package: str) -> str:
+    """The file of a pool that holds a package."""
+    return f"{package.replace('.', '/')}/geminid.proto"
 
 
 class _Files:
@@ -75,8 +81,7 @@ class _Files:
 
     def _file(self, package: str) -> _File:
         if package not in self._files:
-            name = f"{package.replace('.', '/')}/geminid.proto"
-            self._files[package] = _File(name=name, package=package, syntax="proto3")
+            self._files[package] = _File(name=file_name(package), package=package, syntax="proto3")
         return self._files[package]
 
     def _add_message(self, cls: type[Message]) -> None:

@@ -14,9 +14,9 @@ from geminid.wire.content import FunctionResponse, Part
 from geminid.wire.generation import FinishReason, GenerateContentRequest, GenerationConfig
 from geminid.wire.message import Message, WireEnum
 from geminid.wire.output import ImageConfig, VoiceConfig
-from geminid.wire.safety import HarmBlockThreshold
+from geminid.wire.safety import HarmBlockThreshold, HarmCategory
 from geminid.wire.tokens import CountTokensRequest
-from geminid.wire.tools import FunctionDeclaration, GoogleSearch, Tool, ToolConfig
+from geminid.wire.tools import FunctionCallingMode, FunctionDeclaration, GoogleSearch, Tool, ToolConfig
 
 IGNORED: Mapping[type[Message], set[str]] = {
     GenerateContentRequest: {
@@ -48,11 +48,22 @@ SPREAD: Mapping[type[Message], Mapping[str, type[Message]]] = {
 The Developer API counts a whole GenerateContentRequest so.
 """
 
-ENUM_ALIASES: Mapping[type[WireEnum], Mapping[str, WireEnum]] = {
+ENUM_ALIASES: Mapping[type[WireEnum], Mapping[str | int, WireEnum]] = {
     HarmBlockThreshold: {"BLOCK_MED_AND_ABOVE": HarmBlockThreshold.BLOCK_MEDIUM_AND_ABOVE},
     FinishReason: {f"FINISH_REASON_{reason.name}": reason for reason in FinishReason},
+    HarmCategory: {
+        7: HarmCategory.HARM_CATEGORY_HARASSMENT,
+        8: HarmCategory.HARM_CATEGORY_HATE_SPEECH,
+        9: HarmCategory.HARM_CATEGORY_SEXUALLY_EXPLICIT,
+        10: HarmCategory.HARM_CATEGORY_DANGEROUS_CONTENT,
+        11: HarmCategory.HARM_CATEGORY_CIVIC_INTEGRITY,
+    },
+    FunctionCallingMode: {4: FunctionCallingMode.VALIDATED},
 }
-"""Names from Vertex AI's reference pages that are not those of the enums."""
+"""Names from Vertex AI's reference pages that are not those of the enums, and the Developer API's own numbers.
+
+Those numbers mean nothing else in Vertex AI, so they can be taken everywhere. google-generativeai sends numbers.
+"""
 
 
 def is_ignored(cls: type[Message], name: str) -> bool:

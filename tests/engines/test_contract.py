@@ -1,0 +1,211 @@
+"""What every engine keeps to, whatever is behind it. The contract is the text of ``engines/base.py``."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import pytest
+
+from geminid.engines.base import Engine, State
+from geminid.engines.llama import Llama
+from geminid.engines.openai_http import OpenAIHTTP
+from geminid.generation import Delta, Event, Finish, FinishReason, Generation, Sampling, Text, Turn, Usage
+
+FREE_SECONDS = 3.0
+"""The promise is a second; the machines that run tests are sometimes busy."""
+
+QUESTION = "Why is the sky blue?"
+STORY = "Tell me a long story about a river."
+LONG_PROMPT = "This is a long prompt. " + "word " * 2000
+EMOJI = "Reply only with these emoji and letters: 👩‍👩‍👧 你好 😀 é"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An engine, and a way to see from behind it how many generations it is working on."""
+
+    engine: Engine
+    busy: Callable[[], Awaitable[int]]
+
+    async def ready(self) -> Subject:
+        async with asyncio.timeout(30):
+            await self.engine.wait_ready()
+        return self
+
+    async def becomes(self, busy: int) -> None:
+        async with asyncio.timeout(FREE_SECONDS):
+            while await self.busy() != busy:  # noqa: ASYNC110 - a server has no event to wait for
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def scripted(fake: Any) -> Subject:
+    engine = fake.speaker
+
+    async def busy() -> int:
+        return int(engine.active)
+
+    return await Subject(engine, busy).ready()
+
+
+@pytest.fixture
+async def openai_http(fake: Any) -> AsyncIterator[Subject]:
+    engine = OpenAIHTTP(fake.url, "any", dialect="vllm")
+
+    async def busy() -> int:
+        return fake.active
+
+    yield await Subject(engine, busy).ready()
+    await engine.aclose()
+
+
+@pytest.fixture
+async def openai_http_on_llama(child: Any) -> AsyncIterator[Subject]:
+    process, told = child
+    url = f"http://127.0.0.1:{told.port}"
+    engine = OpenAIHTTP(url, api_key=process.key, dialect="llama")
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {process.key}"}) as session:
+
+        async def busy() -> int:
+            async with session.get(f"{url}/slots") as answer:
+                return sum(slot["is_processing"] for slot in await answer.json())
+
+        yield await Subject(engine, busy).ready()
+    await engine.aclose()
+
+
+@pytest.fixture
+async def llama(smollm2: Any) -> AsyncIterator[Subject]:
+    engine = Llama(smollm2, slots=4, context_tokens=4096)
+    await engine.start()
+
+    async def busy() -> int:
+        return engine.active
+
+    yield await Subject(engine, busy).ready()
+    await engine.aclose()
+
+
+@pytest.fixture(
+    params=[
+        "scripted",
+        "openai_http",
+        pytest.param("openai_http_on_llama", marks=pytest.mark.model),
+        pytest.param("llama", marks=pytest.mark.model),
+    ]
+)
+def subject(request: pytest.FixtureRequest) -> Subject:
+    found: Subject = request.getfixturevalue(request.param)
+    return found
+
+
+def asking(text: str, **sampling: Any) -> Generation:
+    return Generation((Turn("user", (Text(text),)),), sampling=Sampling(temperature=0, **sampling))
+
+
+async def events_of(engine: Engine, generation: Generation) -> list[Event]:
+    return [event async for event in engine.generate(generation)]
+
+
+def text_of(events: list[Event]) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta))
+
+
+async def test_it_says_when_it_is_ready(subject: Subject) -> None:
+    assert (await subject.engine.health()).state is State.READY
+    assert subject.engine.capabilities.context_tokens >= 4096
+
+
+async def test_deltas_then_finish_then_usage(subject: Subject) -> None:
+    *deltas, finish, usage = await events_of(subject.engine, asking(QUESTION, max_output_tokens=200))
+
+    assert deltas
+    assert {type(event) for event in deltas} == {Delta}
+    assert finish == Finish(FinishReason.STOP)
+    assert isinstance(usage, Usage)
+    assert 0 < sum(event.tokens for event in deltas if isinstance(event, Delta)) <= usage.output
+    assert usage.prompt > 0
+
+
+async def test_the_limit_ends_it_with_max_tokens(subject: Subject) -> None:
+    events = await events_of(subject.engine, asking(STORY, max_output_tokens=3))
+
+    assert Finish(FinishReason.MAX_TOKENS) in events
+    assert events[-1].output == 3
+
+
+async def test_a_stop_sequence_is_not_in_the_text(subject: Subject) -> None:
+    whole = text_of(await events_of(subject.engine, asking(QUESTION, max_output_tokens=40)))
+    stop = whole[len(whole) // 2 : len(whole) // 2 + 3]
+
+    events = await events_of(subject.engine, asking(QUESTION, max_output_tokens=40, stop_sequences=(stop,)))
+
+    assert text_of(events) == whole[: whole.index(stop)]
+    assert Finish(FinishReason.STOP) in events
+
+
+async def test_characters_are_never_broken(subject: Subject) -> None:
+    deltas = await events_of(subject.engine, asking(EMOJI, max_output_tokens=40))
+
+    assert "\ufffd" not in text_of(deltas)
+    assert "你好" in text_of(deltas)
+
+
+async def test_nothing_happens_before_the_first_event_is_asked_for(subject: Subject) -> None:
+    stream = subject.engine.generate(asking(STORY))
+
+    assert await subject.busy() == 0
+    await stream.aclose()
+
+
+async def test_closing_stops_the_engine(subject: Subject) -> None:
+    async with aclosing(subject.engine.generate(asking(STORY, max_output_tokens=3000))) as stream:
+        await anext(stream)
+        assert await subject.busy() == 1
+
+    await subject.becomes(busy=0)
+    with pytest.raises(StopAsyncIteration):
+        await anext(stream)
+
+
+async def test_cancelling_while_it_reads_the_prompt_stops_the_engine(subject: Subject) -> None:
+    stream = subject.engine.generate(asking(LONG_PROMPT))
+    first = asyncio.create_task(anext(stream))
+    await subject.becomes(busy=1)
+
+    first.cancel()
+    await asyncio.wait([first])
+
+    assert first.cancelled()
+    await subject.becomes(busy=0)
+
+
+async def test_streams_run_side_by_side(subject: Subject) -> None:
+    first = subject.engine.generate(asking(STORY, max_output_tokens=3000))
+    async with aclosing(first):
+        await anext(first)
+
+        answers = await asyncio.gather(
+            *(events_of(subject.engine, asking(QUESTION, max_output_tokens=8)) for _ in range(6))
+        )
+
+        assert isinstance(await anext(first), Delta)
+    assert {text_of(answer) for answer in answers} == {text_of(answers[0])}
+
+
+async def test_tokens_are_counted_for_each_text(subject: Subject) -> None:
+    once, nothing, again, more = await subject.engine.count_tokens(["Hello", "", "Hello", "Hello world"])
+
+    assert once == again == 1
+    assert nothing == 0
+    assert more == 2
+
+
+async def test_closing_the_engine_twice_is_no_error(subject: Subject) -> None:
+    await subject.engine.aclose()
+    await subject.engine.aclose()

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geminid.errors import InvalidArgument, Unimplemented
+from geminid.gemini.profiles import Catalogue
+from geminid.gemini.request import to_generation
+from geminid.gemini.tokens import computed_texts, count_response, counted_texts
+from geminid.wire.content import Blob, Content, Part
+from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
+from geminid.wire.message import Bytes
+from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
+from geminid.wire.tools import Schema, Tool, Type
+
+FLASH = Catalogue().find("gemini-2.5-flash")
+
+
+def turn(role: str, *texts: str) -> Content:
+    return Content(role=role, parts=[Part(text=text) for text in texts])
+
+
+def counted(*contents: Content, **fields: Any) -> list[str]:
+    return counted_texts(CountTokensRequest(contents=list(contents), **fields))
+
+
+def test_system_paragraphs_come_first() -> None:
+    system = turn("user", "Be brief.", "Be kind.")
+
+    assert counted(turn("user", "Hello"), system_instruction=system) == ["Be brief.", "Be kind.", "Hello"]
+
+
+def test_an_empty_system_instruction_is_absent() -> None:
+    assert counted(turn("user", "Hello"), system_instruction=Content()) == ["Hello"]
+
+
+def test_half_a_conversation_can_be_counted() -> None:
+    assert counted(turn("user", "Hello"), turn("model", "Hi")) == ["Hello", "Hi"]
+
+
+TEXTS = st.lists(st.text(min_size=1, max_size=4), min_size=1, max_size=3)
+TURNS = st.lists(st.tuples(st.sampled_from(["user", "model", "USER"]), TEXTS), max_size=5)
+
+
+@given(system=st.lists(st.text(max_size=4), max_size=3), turns=TURNS, last=TEXTS)
+def test_the_same_is_counted_as_by_a_generation(
+    system: list[str], turns: list[tuple[str, list[str]]], last: list[str]
+) -> None:
+    assert FLASH
+    contents = [turn(role, *texts) for role, texts in [*turns, ("user", last)]]
+    fields: dict[str, Any] = {"contents": contents, "system_instruction": turn("user", *system)}
+
+    generation = to_generation(GenerateContentRequest(**fields), FLASH.profile)
+
+    assert counted_texts(CountTokensRequest(**fields)) == [text for text in generation.texts() if text]
+
+
+@pytest.mark.parametrize("request_type", [CountTokensRequest, ComputeTokensRequest])
+def test_contents_are_required(request_type: Any) -> None:
+    read = counted_texts if request_type is CountTokensRequest else computed_texts
+
+    with pytest.raises(InvalidArgument, match="at least one contents field is required"):
+        read(request_type())
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"instances": [{"prompt": "Hello"}]}, "instances"),
+        ({"tools": [Tool(google_search={})]}, "tools"),
+        (
+            {"generation_config": GenerationConfig(response_schema=Schema(type=Type.STRING))},
+            "generation_config.response_schema",
+        ),
+        (
+            {"contents": [Content(parts=[Part(inline_data=Blob(mime_type="image/png", data=Bytes(b"x")))])]},
+            "contents[0].parts[0].inline_data",
+        ),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_by_name(fields: dict[str, Any], path: str) -> None:
+    with pytest.raises(Unimplemented) as error:
+        counted_texts(CountTokensRequest(**{"contents": [turn("user", "Hello")]} | fields))
+
+    assert f"`{path}`" in error.value.message
+
+
+def test_a_configuration_without_a_schema_does_not_matter() -> None:
+    config = GenerationConfig(candidate_count=4, temperature=99)
+
+    assert counted(turn("user", "Hello"), generation_config=config) == ["Hello"]
+
+
+def test_white_space_is_not_billed() -> None:
+    response = count_response(["Why is\tthe sky\u3000blue?\n", "日本 🗻"], tokens=9)
+
+    assert response == CountTokensResponse(
+        total_tokens=9,
+        total_billable_characters=len("Whyistheskyblue?日本🗻"),
+        prompt_tokens_details=[ModalityTokenCount(modality=Modality.TEXT, token_count=9)],
+    )
+
+
+def test_each_content_is_split_by_itself() -> None:
+    request = ComputeTokensRequest(contents=[turn("user", "Hello", "there"), turn("", "Hi")])
+
+    assert computed_texts(request) == [("user", ["Hello", "there"]), ("", ["Hi"])]
