@@ -30,6 +30,7 @@ from rich.table import Table
 
 import loadgen
 from geminid.engines import weights
+from geminid.engines.llama_process import Job, LlamaProcess
 
 PATH = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash"
 QUESTION = "Write a long story about a lighthouse keeper and the sea."
@@ -45,7 +46,20 @@ def server(
 ) -> Iterator[tuple[int, psutil.Process]]:
     """``geminid serve`` as its own process, pinned to ``core``: its port, and the process."""
     pin = ["taskset", "-c", str(core)] if core is not None else []
-    command = [*pin, sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", *flags]
+    command = [
+        *pin,
+        sys.executable,
+        "-m",
+        "geminid",
+        "serve",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--tls-port",
+        "0",
+        *flags,
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | (env or {}))
     assert process.stderr is not None
     try:
@@ -128,13 +142,8 @@ async def embedded() -> AsyncIterator[tuple[Side, Side]]:
     """The child asked directly, and the same child through a geminid process."""
     path = weights.cached(weights.CATALOGUE["smollm2-135m"])
     assert path is not None, "run: geminid models pull smollm2-135m"
-    from geminid.engines.llama import Llama
-
-    engine = Llama(path)
-    await engine.start()
-    await engine.wait_ready()
-    address = engine.address
-    child_port = int(address.url.rpartition(":")[2])
+    process, told = await LlamaProcess.start(Job(path), lambda line: None, 60)
+    url = f"http://127.0.0.1:{told.port}/v1"
     direct_body = {
         "messages": [{"role": "user", "content": QUESTION}],
         "max_tokens": OUTPUT_TOKENS,
@@ -145,24 +154,24 @@ async def embedded() -> AsyncIterator[tuple[Side, Side]]:
         "stream_options": {"include_usage": True},
     }
     direct = loadgen.post(
-        "/v1/chat/completions", json.dumps(direct_body).encode(), f"Authorization: Bearer {address.api_key}"
+        "/v1/chat/completions", json.dumps(direct_body).encode(), f"Authorization: Bearer {process.key}"
     )
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "geminid.toml"
         config.write_text(
-            f'engine = "child"\n[engines.child]\nkind = "openai"\nurl = "{address.url}"\n'
+            f'engine = "child"\n[engines.child]\nkind = "openai"\nurl = "{url}"\n'
             'dialect = "llama"\napi_key_env = "CHILD_KEY"\n'
         )
-        with server("--config", str(config), env={"CHILD_KEY": address.api_key}) as (port, _):
+        with server("--config", str(config), env={"CHILD_KEY": process.key}) as (port, _):
             request = loadgen.post(
                 f"{PATH}:streamGenerateContent?alt=sse",
                 body(maxOutputTokens=OUTPUT_TOKENS, temperature=1),
             )
             yield (
-                Side("child", child_port, direct, re.compile(rb'"completion_tokens":\s*(\d+)')),
+                Side("child", told.port, direct, re.compile(rb'"completion_tokens":\s*(\d+)')),
                 Side("geminid", port, request, re.compile(rb'"candidatesTokenCount": (\d+)')),
             )
-    await engine.aclose()
+    await process.stop(5)
 
 
 async def model(rounds: int) -> Table:

@@ -29,7 +29,16 @@ A name that is not a field at all is answered with INVALID_ARGUMENT, as Google d
 def coverage() -> str:
     """The text of COVERAGE.md."""
     lines = [INTRODUCTION]
-    lines += ["## Methods", "", "| method | REST |", "|---|---|", *_methods(), ""]
+    lines += [
+        "## Methods",
+        "",
+        "Each over REST and gRPC, `v1` and `v1beta1`.",
+        "",
+        "| method | REST |",
+        "|---|---|",
+        *_methods(),
+        "",
+    ]
     lines += ["## Request", "", "| field | status | note |", "|---|---|---|"]
     lines += [*_request(GenerateContentRequest, ""), ""]
     lines += ["## Answer", "", "| field | filled |", "|---|---|", *_answer(GenerateContentResponse, ""), ""]
@@ -45,7 +54,8 @@ def coverage() -> str:
 
 def _methods() -> Iterator[str]:
     for method in routes.METHODS:
-        yield f"| {method.service}.{method.name} | `POST …/models/{{model}}:{method.verb}` |"
+        url = f"POST …/models/{{model}}:{method.verb}" if method.verb else f"GET …/{{{method.binds}}}"
+        yield f"| {method.service}.{method.name} | `{url}` |"
 
 
 def _request(message: type[Message], path: str) -> Iterator[str]:

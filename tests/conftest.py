@@ -53,7 +53,10 @@ async def start(tmp_path: Path) -> AsyncIterator[Start]:
         async def start(*answers: dict[str, Any], context_tokens: int = 32_768, **server: Any) -> Running:
             script = tmp_path / f"script{len(running)}.json"
             script.write_text(json.dumps({"answers": answers, "context_tokens": context_tokens}))
-            app = App(Settings(engine=f"scripted:{script}", server=Server(port=0, grpc_port=0, **server)))
+            app = App(
+                Settings(engine=f"scripted:{script}", server=Server(port=0, grpc_port=0, tls_port=0, **server)),
+                tmp_path,
+            )
             await app.start()
             running.append(app)
             return Running(app, session)

@@ -14,7 +14,7 @@ import geminid
 from geminid import settings
 from geminid.engines.script import Answer, Chunk, Script
 from geminid.engines.weights import CATALOGUE
-from geminid.settings import EngineSettings, ModelSettings, Server, Settings, WeightsSettings
+from geminid.settings import Auth, EngineSettings, ModelSettings, Server, Settings, Tls, WeightsSettings
 
 ROOT = Path(__file__).parent.parent
 
@@ -34,10 +34,12 @@ def test_coverage_is_what_the_tables_say() -> None:
     assert (ROOT / "COVERAGE.md").read_text() == generate.coverage(), "stale: run make docs"
 
 
-@pytest.mark.parametrize("table", [Settings, Server, ModelSettings, WeightsSettings, *get_args(EngineSettings)])
+@pytest.mark.parametrize(
+    "table", [Settings, Server, Tls, Auth, ModelSettings, WeightsSettings, *get_args(EngineSettings)]
+)
 def test_every_setting_is_explained(table: type[Settings]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
-    tables = {"engines", "models", "weights", "server"}
+    tables = {"engines", "models", "weights", "server", "tls", "auth"}
 
     keys = set(table.__struct_fields__) - tables if table is Settings else set(table.__struct_fields__)
 

@@ -12,24 +12,30 @@ from pathlib import Path
 from typing import assert_never
 
 from starlette.applications import Starlette
-from starlette.routing import Mount
+from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from geminid import settings as config
-from geminid.call import Handler, chain
+from geminid.call import Gate, Handler, chain
+from geminid.doors.authority import Authority, Certificate
 from geminid.doors.bare_url import BareUrlDoor
 from geminid.doors.choice import FirstOf
 from geminid.doors.developer import DeveloperDoor
+from geminid.doors.grants import OpenIssuer, StrictIssuer
 from geminid.doors.grpc import GrpcDoor
 from geminid.doors.health import health_routes
 from geminid.doors.limits import Limits
 from geminid.doors.listen import Listener
+from geminid.doors.metadata import Identity, metadata_routes
 from geminid.doors.openai.door import OpenAIDoor
 from geminid.doors.rest import RestDoor
+from geminid.doors.tls import TlsLimits, TlsListener
+from geminid.doors.tokens import token_routes
 from geminid.engines import weights
 from geminid.engines.base import Engine
 from geminid.engines.scripted import Script, Scripted, ScriptError
 from geminid.engines.weights import Licence, Weights
+from geminid.gates.auth import Authenticate, Open, Strict
 from geminid.gates.observe import Observe
 from geminid.gemini.profiles import Catalogue
 from geminid.service.garden import ModelGardenService, ModelService
@@ -37,6 +43,8 @@ from geminid.service.generative import PredictionService
 from geminid.service.registry import Registry
 from geminid.service.tokens import LlmUtilityService
 from geminid.settings import EngineSettings, Settings, SettingsError
+from geminid.storage.durable import state_folder
+from geminid.storage.file import FileCredentials
 from geminid.wire import developer_routes, routes
 from geminid.wire.routes import Method
 
@@ -76,16 +84,24 @@ def weights_named(name: str, settings: Settings) -> Weights:
     return known[name]
 
 
-class App:
-    """The server: built from settings, started and stopped inside a running event loop."""
+OPEN_IDENTITY = Identity("geminid@local.iam.gserviceaccount.com", "local")
+"""Who the metadata emulation says the machine is, where nobody checks."""
 
-    def __init__(self, settings: Settings) -> None:
+
+class App:
+    """The server: built from settings, started and stopped inside a running event loop.
+
+    Its certificates and credentials are kept in ``state``, by default in the user's state folder.
+    """
+
+    def __init__(self, settings: Settings, state: Path | None = None) -> None:
         self.settings = settings
         self.registry = _registry(settings)
         self.observe = Observe()
+        self._state = state or state_folder()
+        self._credentials = FileCredentials(self._state / "credentials.json")
         server = settings.server
         handlers = self._handlers()
-        self.grpc = GrpcDoor(handlers, host=server.host, port=server.grpc_port, drain_seconds=server.drain_seconds)
         self.listener = Listener(
             self._asgi(handlers),
             host=server.host,
@@ -93,9 +109,23 @@ class App:
             limits=_limits(server),
             drain_seconds=server.drain_seconds,
         )
+        self.grpc = GrpcDoor(handlers, host=server.host, port=server.grpc_port, drain_seconds=server.drain_seconds)
+        self._tls: TlsListener | None = None
+
+    @property
+    def tls(self) -> TlsListener:
+        """The TLS port; there once the server was started, since its certificate is made then."""
+        assert self._tls is not None
+        return self._tls
+
+    def _gates(self) -> list[Gate]:
+        """What every call passes, in this order."""
+        strict = self.settings.auth.mode == "strict"
+        policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
+        return [self.observe, Authenticate(policy)]
 
     def _handlers(self) -> Mapping[Method, Handler]:
-        gates = [self.observe]
+        gates = self._gates()
         prediction = PredictionService(self.registry)
         llm_utility = LlmUtilityService(self.registry)
         garden = ModelGardenService(self.registry)
@@ -109,7 +139,7 @@ class App:
         }
 
     def _developer_handlers(self, vertex: Mapping[Method, Handler]) -> Mapping[developer_routes.Method, Handler]:
-        gates = [self.observe]
+        gates = self._gates()
         models = ModelService(self.registry)
         return {
             developer_routes.GENERATE_CONTENT: vertex[routes.GENERATE_CONTENT],
@@ -123,18 +153,54 @@ class App:
         """The HTTP doors in the order in which they are asked; the last one answers for all that is left."""
         limit, catalogue = self.settings.server.request_bytes, self.registry.catalogue
         generate, stream = handlers[routes.GENERATE_CONTENT], handlers[routes.STREAM_GENERATE_CONTENT]
+        developer = self._developer_handlers(handlers)
         first_of = FirstOf(
-            DeveloperDoor(self._developer_handlers(handlers), catalogue, request_bytes=limit),
-            OpenAIDoor(generate, stream, catalogue, request_bytes=limit),
+            DeveloperDoor(developer, catalogue, request_bytes=limit),
+            OpenAIDoor(generate, stream, developer[developer_routes.LIST_MODELS], catalogue, request_bytes=limit),
             BareUrlDoor(request_bytes=limit),
             otherwise=RestDoor(handlers, request_bytes=limit),
         )
-        return Starlette(routes=[*health_routes(self.registry.all_engines()), Mount("", first_of)])
+        return Starlette(
+            routes=[
+                *health_routes(self.registry.all_engines()),
+                *self._token_routes(),
+                Mount("", first_of),
+            ]
+        )
+
+    def _token_routes(self) -> list[BaseRoute]:
+        """Where clients get their tokens; the metadata emulation, too, but in strict mode for one account only."""
+        auth = self.settings.auth
+        if auth.mode == "open":
+            issuer = OpenIssuer()
+            return [*token_routes(issuer), *metadata_routes(issuer, OPEN_IDENTITY, local_only=False)]
+        strict = StrictIssuer(self._credentials)
+        if not auth.account:
+            return [*token_routes(strict)]
+        project = auth.account.partition("@")[2].partition(".")[0]
+        identity = Identity(auth.account, project)
+        return [*token_routes(strict), *metadata_routes(strict, identity, local_only=True)]
+
+    def _certificate(self) -> Certificate:
+        tls = self.settings.tls
+        if tls.certificate and tls.key:
+            return Certificate(Path(tls.certificate), Path(tls.key))
+        return Authority(self._state / "tls", names=tls.names).certificate()
 
     async def start(self) -> None:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
+        server = self.settings.server
         await self.listener.start()
         await self.grpc.start()
+        self._tls = TlsListener(
+            self.listener.connect,
+            self.grpc.port,
+            host=server.host,
+            port=server.tls_port,
+            certificate=self._certificate(),
+            limits=TlsLimits(drain_seconds=server.drain_seconds),
+        )
+        await self._tls.start()
         await asyncio.gather(*(engine.start() for engine in self.registry.all_engines()))
 
     async def wait_ready(self) -> None:
@@ -144,7 +210,7 @@ class App:
 
     async def stop(self) -> None:
         """Drains streams within the bound of the settings, then stops the engines."""
-        await asyncio.gather(self.listener.stop(), self.grpc.stop())
+        await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
 
 

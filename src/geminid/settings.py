@@ -10,6 +10,7 @@ one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, `
 
 from __future__ import annotations
 
+import ipaddress
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -36,12 +37,28 @@ class Server(_Table, frozen=True):
     host: str = "127.0.0.1"
     port: Port = 8080
     grpc_port: Port = 8081
+    tls_port: Port = 8443
     request_bytes: Count = 20_971_520
     header_seconds: Seconds = 10
     body_seconds: Seconds = 20
     write_seconds: Seconds = 30
     keep_alive_seconds: Seconds = 75
     drain_seconds: Seconds = 10
+
+
+class Tls(_Table, frozen=True):
+    """``[tls]``: the operator's own certificate for the TLS port, or more names for the one that geminid makes."""
+
+    names: list[str] = []
+    certificate: str | None = None
+    key: str | None = None
+
+
+class Auth(_Table, frozen=True):
+    """``[auth]``: who may call. ``account`` is the service account that the metadata emulation speaks for."""
+
+    mode: Literal["open", "strict"] = "open"
+    account: str = ""
 
 
 class Llama(_Table, frozen=True, tag="llama", tag_field="kind"):
@@ -96,6 +113,8 @@ class Settings(_Table, frozen=True):
 
     engine: str = "llama"
     server: Server = Server()
+    tls: Tls = Tls()
+    auth: Auth = Auth()
     engines: dict[str, EngineSettings] = {}
     models: dict[str, ModelSettings] = {}
     weights: dict[str, WeightsSettings] = {}
@@ -123,9 +142,24 @@ class Settings(_Table, frozen=True):
 def checked(settings: Settings) -> Settings:
     """Settings put together from flags, held to the ranges of the file. Raises SettingsError."""
     try:
-        return msgspec.convert(msgspec.to_builtins(settings), Settings)
+        settings = msgspec.convert(msgspec.to_builtins(settings), Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(str(error)) from error
+    if settings.auth.mode == "open" and not _is_loopback(settings.server.host):
+        raise SettingsError(
+            f"listening on {settings.server.host} would let everyone who reaches this machine use its models. Set "
+            '`mode = "strict"` under [auth] and make credentials with `geminid auth`, or listen on 127.0.0.1.'
+        )
+    if (settings.tls.certificate is None) != (settings.tls.key is None):
+        raise SettingsError("[tls] needs both `certificate` and `key`, or neither.")
+    return settings
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def load(path: Path | None) -> Settings:

@@ -12,7 +12,9 @@ from geminid.cli import app
 
 
 def check(*flags: str) -> Result:
-    return CliRunner().invoke(app, ["check", "--grpc-port", "0", *flags], env={"COLUMNS": "200"})
+    return CliRunner().invoke(
+        app, ["check", "--grpc-port", "0", "--tls-port", "0", *flags], env={"COLUMNS": "200"}
+    )
 
 
 @pytest.mark.model

@@ -27,13 +27,26 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 @contextmanager
 def serving(*flags: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """A server that is ready, and its port."""
-    command = [*GEMINID, "serve", "--port", "0", "--grpc-port", "0", "--engine", "scripted", *flags]
+    command = [
+        *GEMINID,
+        "serve",
+        "--port",
+        "0",
+        "--grpc-port",
+        "0",
+        "--tls-port",
+        "0",
+        "--engine",
+        "scripted",
+        *flags,
+    ]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"NO_COLOR": "1"})
     assert process.stderr is not None
     try:
         banner = process.stderr.readline()
-        found = re.fullmatch(r"geminid listens on http://127\.0\.0\.1:(\d+), gRPC on 127\.0\.0\.1:\d+\n", banner)
+        found = re.fullmatch(r"geminid listens on http://127\.0\.0\.1:(\d+)\n", banner)
         assert found, banner
+        assert process.stderr.readline().startswith("gRPC on 127.0.0.1:")
         assert process.stderr.readline() == "ready\n"
         yield process, int(found[1])
     finally:

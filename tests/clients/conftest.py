@@ -27,7 +27,7 @@ class Server:
 
 def _serve(*flags: str) -> Iterator[Server]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", *flags],
+        [sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", "--tls-port", "0", *flags],
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"NO_COLOR": "1"},

@@ -181,11 +181,23 @@ async def test_a_child_that_hangs_is_replaced(llama_of: Callable[..., Llama]) ->
     await asyncio.to_thread(gone, pid)
 
 
+async def test_a_child_that_hangs_in_mid_stream_ends_the_stream(llama_of: Callable[..., Llama]) -> None:
+    engine = await ready(llama_of(bounds=Bounds(hang=1.5)))
+    stream = engine.generate(asking(STORY, max_output_tokens=1500))
+    await anext(stream)
+
+    os.kill(pid_of(engine), signal.SIGSTOP)
+
+    with pytest.raises(errors.Unavailable):
+        _ = [event async for event in stream]
+    assert await said(engine, asking("Hi", max_output_tokens=5))
+
+
 async def test_a_child_that_is_at_work_is_not_replaced(llama_of: Callable[..., Llama]) -> None:
-    engine = await ready(llama_of(bounds=Bounds(hang=2.0)))
+    engine = await ready(llama_of(threads=1, bounds=Bounds(hang=4.0)))
     pid = pid_of(engine)
 
-    await events_of(engine, asking("word " * 1200, max_output_tokens=100))
+    await events_of(engine, asking("word " * 1000, max_output_tokens=100))
 
     assert pid_of(engine) == pid
 

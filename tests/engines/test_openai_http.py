@@ -370,6 +370,23 @@ async def test_it_can_be_seen_at_work(fake: Any, engine: OpenAIHTTP) -> None:
     assert engine.active == 0
 
 
+@pytest.mark.parametrize("dialect", ["generic", "llama"])
+@pytest.mark.parametrize("pieces", [[], [b": ping\n\n"]])
+async def test_closing_the_engine_ends_what_waits_for_the_server(
+    fake: Any, engine_of: Any, raw: Any, pieces: list[bytes], dialect: str
+) -> None:
+    engine = engine_of(dialect=dialect)
+    fake.raw = [raw(pieces, ending="hang")]
+    waiting = asyncio.create_task(events_of(engine))
+    await asyncio.sleep(0.05)
+    assert fake.active == 1
+
+    await engine.aclose()
+
+    with pytest.raises(errors.Unavailable):
+        await waiting
+
+
 async def test_a_closed_engine_is_unavailable(engine: OpenAIHTTP) -> None:
     await engine.aclose()
 

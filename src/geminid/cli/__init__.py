@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from geminid import __version__
-from geminid.cli import check, models, serve
+from geminid.cli import auth, check, models, serve
 
 app = typer.Typer(
     name="geminid",
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
 app.add_typer(models.app, name="models")
+app.add_typer(auth.app, name="auth")
 
 
 @app.callback(invoke_without_command=True)

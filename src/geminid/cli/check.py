@@ -43,6 +43,7 @@ def check(
     host: options.Host = None,
     port: options.Port = None,
     grpc_port: options.GrpcPort = None,
+    tls_port: options.TlsPort = None,
     engine: options.Engine = None,
     model: options.Model = None,
     config: options.Config = None,
@@ -50,7 +51,7 @@ def check(
     """Find out what keeps this installation from working."""
     console = Console(highlight=False)
     wrong = 0
-    for finding in findings(options.Flags(config, host, port, grpc_port, engine, model)):
+    for finding in findings(options.Flags(config, host, port, grpc_port, tls_port, engine, model)):
         mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
         console.print(f"{mark} {finding.subject}: {finding.text}", soft_wrap=True)
         if not finding.ok:
@@ -70,6 +71,7 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
     yield Finding("settings", True, str(flags.config) if flags.config else "defaults")
     yield _port("port", settings.server.host, settings.server.port)
     yield _port("gRPC port", settings.server.host, settings.server.grpc_port)
+    yield _port("TLS port", settings.server.host, settings.server.tls_port)
     for used in engines:
         match used:
             case Llama():

@@ -25,6 +25,12 @@ GrpcPort = Annotated[
     int | None,
     typer.Option(envvar="GEMINID_GRPC_PORT", help="Port for gRPC; 0 takes a free one.", show_default="8081"),
 ]
+TlsPort = Annotated[
+    int | None,
+    typer.Option(
+        envvar="GEMINID_TLS_PORT", help="Port for both over TLS; 0 takes a free one.", show_default="8443"
+    ),
+]
 Engine = Annotated[
     str | None,
     typer.Option(
@@ -48,6 +54,7 @@ class Flags:
     host: str | None = None
     port: int | None = None
     grpc_port: int | None = None
+    tls_port: int | None = None
     engine: str | None = None
     model: list[str] | None = None
 
@@ -55,8 +62,8 @@ class Flags:
 def resolve(flags: Flags) -> Settings:
     """The settings of the file with the flags on top. Raises SettingsError."""
     settings = load(flags.config)
-    server = {"host": flags.host, "port": flags.port, "grpc_port": flags.grpc_port}
-    given = {key: value for key, value in server.items() if value is not None}
+    names = ("host", "port", "grpc_port", "tls_port")
+    given = {name: getattr(flags, name) for name in names if getattr(flags, name) is not None}
     settings = msgspec.structs.replace(
         settings,
         server=msgspec.structs.replace(settings.server, **given),

@@ -23,23 +23,26 @@ def serve(
     host: options.Host = None,
     port: options.Port = None,
     grpc_port: options.GrpcPort = None,
+    tls_port: options.TlsPort = None,
     engine: options.Engine = None,
     model: options.Model = None,
     config: options.Config = None,
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log every call."),
 ) -> None:
     """Start the server. The embedded model is fetched on first start."""
+    from geminid.doors.authority import CertificateError
     from geminid.doors.listen import ListenError
     from geminid.engines.weights import WeightsError
+    from geminid.storage.base import StorageError
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
     try:
-        settings = options.resolve(options.Flags(config, host, port, grpc_port, engine, model))
+        settings = options.resolve(options.Flags(config, host, port, grpc_port, tls_port, engine, model))
         _fetch(settings)
         code = _run(settings)
-    except (SettingsError, WeightsError, ListenError) as error:
+    except (SettingsError, WeightsError, ListenError, CertificateError, StorageError) as error:
         err.print(f"[bold red]geminid:[/] {error}")
         raise typer.Exit(2) from None
     raise typer.Exit(code)
@@ -69,7 +72,8 @@ async def _serve(settings: Settings) -> int:
     try:
         await app.start()
         host = settings.server.host
-        err.print(f"geminid listens on [bold]http://{host}:{app.listener.port}[/], gRPC on {host}:{app.grpc.port}")
+        err.print(f"geminid listens on [bold]http://{host}:{app.listener.port}[/]")
+        err.print(f"gRPC on {host}:{app.grpc.port}, both over TLS on {host}:{app.tls.port}")
         waiting = asyncio.create_task(_announce_ready(app))
         await stop.wait()
         waiting.cancel()

@@ -62,6 +62,7 @@ class DeveloperDoor:
             request=request,
             received=dt.datetime.now(dt.UTC),
             door="developer",
+            resource=match.resource,
             credentials=presented.of_request(scope),
             started=time.monotonic(),
         )

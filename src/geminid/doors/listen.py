@@ -70,12 +70,13 @@ class Listener:
         """Binds and serves. Raises ``ListenError`` when the address cannot be had."""
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(self._connect, self._host, self._port, backlog=BACKLOG)
+            self._server = await loop.create_server(self.connect, self._host, self._port, backlog=BACKLOG)
         except OSError as error:
             raise ListenError(_advice(error, self._host, self._port)) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
-    def _connect(self) -> Http1Protocol:
+    def connect(self) -> Http1Protocol:
+        """The protocol of one more connection; the TLS port has its own accept loop and asks for it here."""
         kind = cast(type[Http1Protocol], self._config.http_protocol_class)
         return kind(self._config, self._state, app_state={})
 

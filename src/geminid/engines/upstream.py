@@ -7,6 +7,7 @@ Addresses and keys stay here: they are in no error and in no log line.
 from __future__ import annotations
 
 import logging
+import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -50,6 +51,7 @@ class Upstream:
         self._patience = patience or Patience()
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
+        self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
     def open(self) -> aiohttp.ClientSession:
         """The session, made on first use because that needs a running loop. Raises Unavailable once closed."""
@@ -70,8 +72,13 @@ class Upstream:
         return self._session
 
     async def aclose(self) -> None:
-        """Hangs up, which ends the streams that are open. Idempotent."""
+        """Hangs up, which ends the streams that are open. Idempotent.
+
+        A session that is closed does not wake those who wait for bytes; a response that is closed does.
+        """
         self._closed = True
+        for response in list(self._responses):
+            response.close()
         if self._session is not None:
             await self._session.close()
 
@@ -90,10 +97,13 @@ class Upstream:
         Asks again where the server may have closed a kept connection at the moment of asking. Redirects are
         answers like any other: followed, they would take prompt and key elsewhere.
         """
-        session, content = self.open(), msgspec.json.encode(body)
+        content = msgspec.json.encode(body)
         for tries_left in (1, 0) if self._keep_alive else (0,):
+            session = self.open()
             try:
-                return await session.post(url, data=content, headers=_JSON, allow_redirects=False)
+                response = await session.post(url, data=content, headers=_JSON, allow_redirects=False)
+                self._responses.add(response)
+                return response
             except (aiohttp.ClientError, TimeoutError) as error:
                 if not (tries_left and _hung_up(error)):
                     _log.warning("the model server cannot be asked: %s", type(error).__name__)

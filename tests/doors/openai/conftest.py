@@ -99,7 +99,7 @@ async def serve() -> AsyncIterator[Callable[[Handler], Awaitable[Server]]]:
                 calls.append(call)
                 return handler(call)
 
-            door = OpenAIDoor(noted, noted, Catalogue(), request_bytes=REQUEST_BYTES)
+            door = OpenAIDoor(noted, noted, noted, Catalogue(), request_bytes=REQUEST_BYTES)
             listener = Listener(door, host="127.0.0.1", port=0, limits=Limits(), drain_seconds=1)
             await listener.start()
             listeners.append(listener)

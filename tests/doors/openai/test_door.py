@@ -256,7 +256,7 @@ def test_the_door_knows_what_is_its_own(
         raise AssertionError
         yield GenerateContentResponse()
 
-    door = OpenAIDoor(unasked, unasked, Catalogue(), request_bytes=1)
+    door = OpenAIDoor(unasked, unasked, unasked, Catalogue(), request_bytes=1)
 
     assert (
         door.matches({"type": "http", "method": method, "path": path, "headers": headers, "query_string": query})

@@ -11,6 +11,7 @@ import datetime as dt
 import functools
 import re
 import time
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
@@ -23,9 +24,9 @@ from geminid.doors.openai.replies import JSON, ChatReply, send_error
 from geminid.doors.openai.request import thought_tag, to_request
 from geminid.doors.openai.response import Completions
 from geminid.doors.replies import send_whole
-from geminid.errors import InvalidArgument, NotFound
+from geminid.errors import ApiError, InvalidArgument, NotFound
 from geminid.gemini.profiles import Catalogue
-from geminid.wire import routes
+from geminid.wire import developer_routes, routes
 from geminid.wire.generation import GenerateContentRequest
 
 _OFF_LOOP_BYTES = 256 * 1024
@@ -65,12 +66,22 @@ class _Target:
 class OpenAIDoor:
     """An ASGI application for what ``matches``. ``generate`` and ``stream`` answer Gemini's two methods.
 
-    A body may have ``request_bytes``.
+    ``list_models`` is asked before models are listed, so that the same gates decide who may see them. A body may
+    have ``request_bytes``.
     """
 
-    def __init__(self, generate: Handler, stream: Handler, catalogue: Catalogue, *, request_bytes: int) -> None:
+    def __init__(
+        self,
+        generate: Handler,
+        stream: Handler,
+        list_models: Handler,
+        catalogue: Catalogue,
+        *,
+        request_bytes: int,
+    ) -> None:
         self._generate = generate
         self._stream = stream
+        self._list_models = list_models
         self._catalogue = catalogue
         self._request_bytes = request_bytes
 
@@ -88,10 +99,10 @@ class OpenAIDoor:
         if found := _CHAT.fullmatch(scope["path"]):
             target = _Target(found["version"] or "v1", found["parent"] or "", found["endpoint"] or "")
             reply = ChatReply(send)
-            begin = functools.partial(self._begin, target, presented.of_request(scope), reply)
+            begin = functools.partial(self._begin, target, _presented(scope), reply)
             await pump.exchange(receive, reply, self._request_bytes, begin)
         elif found := _MODELS.fullmatch(scope["path"]):
-            await self._send_models(send, found["base"], found["id"])
+            await self._send_models(scope, send, found["base"], found["id"])
         else:
             await send_error(send, NotFound("The requested URL was not found on this server."))
 
@@ -106,21 +117,40 @@ class OpenAIDoor:
             request=request,
             received=dt.datetime.now(dt.UTC),
             door="openai",
+            resource=request.model,
             credentials=credentials,
             started=time.monotonic(),
         )
         reply.open(_completions(asked, call), streams=method.streams)
         return (self._stream if method.streams else self._generate)(call)
 
-    async def _send_models(self, send: Send, base: str, model_id: str | None) -> None:
+    async def _send_models(self, scope: Scope, send: Send, base: str, model_id: str | None) -> None:
         prefix = "" if base == "v1" else "models/"
         catalogue = self._catalogue
+        call = Call(
+            method=developer_routes.LIST_MODELS.full_name,
+            request=developer_routes.LIST_MODELS.request(),
+            received=dt.datetime.now(dt.UTC),
+            door="openai",
+            credentials=_presented(scope),
+            started=time.monotonic(),
+        )
         try:
+            async with aclosing(self._list_models(call)) as stream:
+                await anext(stream)
             found = models.one(catalogue, prefix, model_id) if model_id else models.listing(catalogue, prefix)
-        except NotFound as error:
+        except ApiError as error:
             await send_error(send, error)
         else:
             await send_whole(send, 200, JSON, found)
+
+
+def _presented(scope: Scope) -> Credentials:
+    """OpenAI's clients send an API key as the bearer; Google's keys are told by how they begin."""
+    credentials = presented.of_request(scope)
+    if credentials.bearer.startswith("AIza") and not credentials.api_key:
+        return Credentials(api_key=credentials.bearer)
+    return credentials
 
 
 def _translate(target: _Target, body: bytes) -> tuple[ChatRequest, GenerateContentRequest]:
