@@ -80,7 +80,10 @@ def weights_named(name: str, settings: Settings) -> Weights:
     """Known weights by their name. Raises SettingsError."""
     known = known_weights(settings)
     if name not in known:
-        raise SettingsError(f"weights {name!r} are not known. `geminid models` lists those that are.")
+        raise SettingsError(
+            f"{name!r} is neither an engine nor a model that is known. Give llama, scripted[:FILE], an http(s) "
+            "address, an engine of the configuration file, or a model that `geminid models` lists."
+        )
     return known[name]
 
 

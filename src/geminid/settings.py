@@ -4,8 +4,9 @@ Only ``app.py`` and ``cli/`` read it; everything else is handed what it needs. d
 a test keeps the two in step.
 
 Where an engine is asked for (``engine`` of the file, ``--engine``, ``--model ID=…``) an *engine expression* names
-one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, ``llama``, ``llama:qwen2.5-0.5b``
-(the name of known weights), or ``http://host:port/v1#model-name`` for a server that speaks the OpenAI API.
+one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, ``llama`` for the embedded model,
+``qwen2.5-0.5b`` (known weights by their name), or ``http://host:port/v1#model-name`` for a server that speaks the
+OpenAI API.
 """
 
 from __future__ import annotations
@@ -120,23 +121,19 @@ class Settings(_Table, frozen=True):
     weights: dict[str, WeightsSettings] = {}
 
     def engine_of(self, expression: str) -> EngineSettings:
-        """The engine that an engine expression names. Raises SettingsError for one that names nothing."""
+        """The engine that an engine expression names; whether there are weights of that name is not known here."""
         if expression in self.engines:
             return self.engines[expression]
+        if expression == "llama":
+            return Llama()
         head, _, rest = expression.partition(":")
         match head:
             case "scripted":
                 return Scripted(script=rest or None)
-            case "llama":
-                return Llama(weights=rest) if rest else Llama()
             case "http" | "https":
                 url, _, model = expression.partition("#")
                 return OpenAI(url=url, model=model)
-        known = ", ".join(self.engines) or "none"
-        raise SettingsError(
-            f"engine {expression!r} is not known. Give scripted[:FILE], llama[:WEIGHTS], an http(s) address, "
-            f"or an engine of the configuration file (there: {known})."
-        )
+        return Llama(weights=expression)
 
 
 def checked(settings: Settings) -> Settings:

@@ -49,7 +49,7 @@ def test_damaged_weights_are_found(tmp_path: Path) -> None:
     (tmp_path / "model.gguf").write_bytes(b"not a model")
     config = tmp_path / "geminid.toml"
     config.write_text(
-        'engine = "llama:mine"\n[weights.mine]\ncontext_tokens = 512\n'
+        'engine = "mine"\n[weights.mine]\ncontext_tokens = 512\n'
         f'source = "file:{tmp_path / "model.gguf"}"\nsha256 = "{"0" * 64}"\n'
     )
 

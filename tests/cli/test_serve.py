@@ -122,8 +122,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        (["--engine", "magic"], "engine 'magic' is not known"),
-        (["--engine", "llama:no-such-weights"], "weights 'no-such-weights' are not known"),
+        (["--engine", "magic"], "'magic' is neither an engine nor a model that is known"),
         (["--engine", "scripted", "--model", "my-model=scripted"], "model 'my-model' is not known"),
         (["--engine", "scripted", "--model", "nonsense"], "--model 'nonsense' is not of the form GEMINI_ID=LOCAL"),
         (["--engine", "scripted:/nowhere.json"], "/nowhere.json"),

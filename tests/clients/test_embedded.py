@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from typing import Any, Protocol
 
 import aiohttp
@@ -115,3 +116,26 @@ async def test_an_engine_that_is_killed_ends_its_stream_with_an_error_and_comes_
         assert all(event.startswith(b"data: ") for event in events)
         assert json.loads(error)["error"]["status"] == "UNAVAILABLE"
         assert await said(embedded, "Hello", maxOutputTokens=4)
+
+
+async def test_ctrl_c_in_a_terminal_lets_answers_finish() -> None:
+    """There the signal goes to the engine's process, too."""
+    flags = ["--port", "0", "--grpc-port", "0", "--tls-port", "0"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "geminid", "serve", *flags, stderr=asyncio.subprocess.PIPE, start_new_session=True
+    )
+    assert process.stderr
+    async with asyncio.timeout(60), aiohttp.ClientSession() as session:
+        banner = (await process.stderr.readline()).decode()
+        while b"ready" not in await process.stderr.readline():
+            pass
+        address = banner.split()[-1]
+        request = body("Write a story.", maxOutputTokens=60)
+        url = f"{address}{MODELS}/gemini-1.5-flash:streamGenerateContent?alt=sse"
+        async with session.post(url, json=request) as response:
+            await response.content.readline()
+            os.killpg(process.pid, signal.SIGINT)
+            rest = await response.content.read()
+
+        assert b'"finishReason"' in rest
+        assert await process.wait() == 0

@@ -35,8 +35,8 @@ Engine = Annotated[
     str | None,
     typer.Option(
         envvar="GEMINID_ENGINE",
-        help="Who answers: llama[:WEIGHTS], scripted[:FILE], http://HOST:PORT/v1[#MODEL], "
-        "or an engine of the configuration file.",
+        help="Who answers: llama, a model that `geminid models` lists, scripted[:FILE], "
+        "http://HOST:PORT/v1[#MODEL], or an engine of the configuration file.",
         show_default="llama",
     ),
 ]

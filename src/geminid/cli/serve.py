@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ def serve(
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log every call."),
 ) -> None:
     """Start the server. The embedded model is fetched on first start."""
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would remark on stderr that the engine starts
+
     from geminid.doors.authority import CertificateError
     from geminid.doors.listen import ListenError
     from geminid.engines.weights import WeightsError

@@ -164,8 +164,9 @@ async def _spawn() -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
     command = [sys.executable, "-m", "geminid.engines.llama_child"]
     try:
+        # In a session of its own, so that a terminal's Ctrl-C is not for it: streams are drained first.
         return await asyncio.create_subprocess_exec(
-            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment(os.environ)
+            *command, stdin=pipe, stdout=pipe, stderr=pipe, env=_environment(os.environ), start_new_session=True
         )
     except OSError as error:
         raise StartFailed(f"the child cannot be started: {error.strerror}") from error
