@@ -208,6 +208,27 @@ async def test_other_urls_get_a_page(serve: Any, method: str, path: str) -> None
     assert b"<title>Error 404 (Not Found)!!1</title>" in body
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", f"{MODELS}/text-embedding-005:predict", "predict"),
+        ("POST", f"{MODELS}/gemini-embedding-001:embedContent", "embedContent"),
+        ("GET", "/v1beta1/projects/p/locations/l/cachedContents/1", "cachedContents"),
+        ("POST", "/v1/projects/p/locations/l/cachedContents", "cachedContents"),
+    ],
+)
+async def test_what_google_has_and_geminid_not_is_refused_by_name(
+    serve: Any, method: str, path: str, name: str
+) -> None:
+    post = await serve(one_answer)
+
+    response, body = await post(path, method=method)
+
+    error = json.loads(body)["error"]
+    assert (response.status, error["status"]) == (501, "UNIMPLEMENTED")
+    assert error["message"] == f"{name} is not supported by this server."
+
+
 async def test_the_resource_in_the_path_becomes_the_model(serve: Any) -> None:
     calls: list[Call] = []
 

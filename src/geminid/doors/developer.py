@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from geminid.call import Call, Handler, Stream
 from geminid.doors import presented, pump
 from geminid.doors.replies import reply_to
-from geminid.errors import ApiError, NotFound
+from geminid.errors import ApiError, NotFound, Unimplemented
 from geminid.gemini import developer
 from geminid.gemini.profiles import Catalogue
 from geminid.wire import developer_routes, query
@@ -26,6 +26,9 @@ from geminid.wire.developer_routes import Match, Method
 from geminid.wire.message import Message
 
 _OWN_PATHS = re.compile(r"/(?:v1|v1beta|v1alpha)/models(?:/.*)?")
+_NOT_SERVED = re.compile(
+    r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent|batchGenerateContent|predict)"
+)
 _SHARED_PATHS = re.compile(r"/v1/models(?:/[^/:]+)?")
 
 
@@ -54,6 +57,9 @@ class DeveloperDoor:
 
     async def _begin(self, match: Match | None, scope: Scope, body: bytes) -> Stream:
         if match is None:
+            if _NOT_SERVED.fullmatch(scope["path"]):
+                verb = scope["path"].rpartition(":")[2]
+                raise Unimplemented(f"{verb} is not supported by this server.")
             raise NotFound(f"{scope['method']} {scope['path']} is not a method of this API.")
         with _own_words(match):
             request = await _decode(match, scope, body)

@@ -19,7 +19,7 @@ from geminid.errors import ApiError
 from geminid.wire import json
 from geminid.wire.message import Message
 
-_JSON = b"application/json; charset=UTF-8"
+JSON = b"application/json; charset=UTF-8"
 _COMMON_HEADERS = [
     (b"vary", b"Origin"),
     (b"vary", b"X-Origin"),
@@ -104,7 +104,7 @@ class UnaryReply:
         await self._write(error.code.http, error_json(error))
 
     async def _write(self, status: int, body: bytes) -> None:
-        await send_whole(self._send, status, _JSON, body, gzips=self._gzips)
+        await send_whole(self._send, status, JSON, body, gzips=self._gzips)
 
 
 class _StreamReply:
@@ -133,7 +133,7 @@ class ArrayReply(_StreamReply):
     (google-api-core, rest_streaming_base.py).
     """
 
-    content_type = _JSON
+    content_type = JSON
 
     async def chunk(self, message: Message) -> None:
         format_ = self._format
@@ -147,7 +147,7 @@ class ArrayReply(_StreamReply):
         if self._started:
             await self._write(b",\r\n" + error_json(error) + b"]", last=True)
         else:
-            await send_whole(self._send, error.code.http, _JSON, b"[" + error_json(error) + b"]")
+            await send_whole(self._send, error.code.http, JSON, b"[" + error_json(error) + b"]")
 
 
 class SseReply(_StreamReply):

@@ -15,7 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from geminid.call import Call, Handler, Stream
 from geminid.doors import presented, pump
-from geminid.doors.replies import reply_to, send_whole
+from geminid.doors.replies import JSON, error_json, reply_to, send_whole
+from geminid.errors import Unimplemented
 from geminid.wire import query, routes
 from geminid.wire.routes import Match, Method
 
@@ -37,8 +38,7 @@ class RestDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match = routes.match(scope["method"], scope["path"])
         if match is None:
-            # Google's front end answers an unknown path with a page, not with JSON.
-            await send_whole(send, 404, b"text/html; charset=UTF-8", _NOT_FOUND_PAGE)
+            await _refuse(send, scope["path"])
             return
         reply = reply_to(scope, send, streams=match.method.streams)
         await pump.exchange(receive, reply, self._request_bytes, functools.partial(self._begin, match, scope))
@@ -60,3 +60,12 @@ class RestDoor:
             started=time.monotonic(),
         )
         return self._handlers[method](call)
+
+
+async def _refuse(send: Send, path: str) -> None:
+    if name := routes.not_served(path):
+        error = Unimplemented(f"{name} is not supported by this server.")
+        await send_whole(send, error.code.http, JSON, error_json(error))
+    else:
+        # Google's front end answers an unknown path with a page, not with JSON.
+        await send_whole(send, 404, b"text/html; charset=UTF-8", _NOT_FOUND_PAGE)

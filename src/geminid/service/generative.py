@@ -15,7 +15,7 @@ from typing import TypeAlias, assert_never
 
 from geminid.call import Call, Stream
 from geminid.engines.base import Engine
-from geminid.errors import PromptTooLong, Unimplemented
+from geminid.errors import ApiError, PromptTooLong
 from geminid.gemini.request import to_generation
 from geminid.gemini.response import Responder, TokenCounts
 from geminid.gemini.stops import StopFilter
@@ -138,8 +138,8 @@ async def _start_counting(served: Served, generation: Generation) -> asyncio.Tas
 
 
 async def _count(engine: Engine, texts: list[str]) -> int | None:
-    """The sum over the texts: no template, no role overhead. None where the engine has no tokenizer."""
+    """The sum over the texts: no template, no role overhead. None where the engine cannot count them."""
     try:
         return sum(await engine.count_tokens(texts))
-    except Unimplemented:
+    except ApiError:
         return None

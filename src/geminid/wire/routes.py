@@ -136,6 +136,18 @@ _READS = (
 _BY_VERB = {method.verb: method for method in METHODS if method.verb}
 
 
+_NOT_SERVED = re.compile(
+    rf"/{_VERSION}/(?:{_RESOURCE}:(?P<verb>predict|rawPredict|streamRawPredict|serverStreamingPredict|embedContent)"
+    r"|projects/[^/]+/locations/[^/]+/(?P<collection>cachedContents|batchPredictionJobs)(?:/.*)?)"
+)
+
+
+def not_served(path: str) -> str | None:
+    """The name of what a path asks for, when Google has it and geminid does not serve it."""
+    found = _NOT_SERVED.fullmatch(path)
+    return found and (found["verb"] or found["collection"])
+
+
 def match(http_method: str, path: str) -> Match | None:
     """The method that a decoded path (``%3A`` is ``:``) and an HTTP method name, or None."""
     if http_method == "GET":
