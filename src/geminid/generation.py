@@ -7,7 +7,7 @@ file is all they have in common. Values are frozen; nothing here does I/O.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias
 
 Role: TypeAlias = Literal["user", "model"]
@@ -43,13 +43,29 @@ class Sampling:
     seed: int | None = None
 
 
+_SEED_STEP = 0x9E3779B1
+"""An odd number far from small ones, so that the candidates of neighbouring seeds do not coincide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One prompt for one engine: system paragraphs, turns in order (the last asks), and how to sample."""
+    """One prompt for one engine: system paragraphs, turns in order (the last asks), and how to sample.
+
+    ``candidates`` answers are wanted; an engine gives one, and is asked so many times.
+    """
 
     turns: tuple[Turn, ...]
     system: tuple[Piece, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
+    candidates: int = 1
+
+    def for_candidate(self, index: int) -> Generation:
+        """The same for one of several candidates, each with a seed of its own when a seed is given."""
+        seed = self.sampling.seed
+        if index == 0 or seed is None:
+            return self
+        own = (seed + index * _SEED_STEP) % 2**31
+        return replace(self, sampling=replace(self.sampling, seed=own))
 
     def texts(self) -> list[str]:
         """Every text of the prompt in order: what token counts add up (no template, no role overhead)."""
@@ -123,6 +139,14 @@ class Usage:
     output: int
     cached: int = 0
     thoughts: int = 0
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt + other.prompt,
+            self.output + other.output,
+            self.cached + other.cached,
+            self.thoughts + other.thoughts,
+        )
 
 
 Event: TypeAlias = Delta | Finish | Usage

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from geminid.gemini.profiles import Catalogue
-from geminid.gemini.response import Responder, TokenCounts, new_response_id
+from geminid.gemini.response import Ending, Responder, TokenCounts, Whole, new_response_id
 from geminid.generation import FinishReason
 from geminid.wire.generation import FinishReason as WireFinishReason
 from geminid.wire.generation import TrafficType
@@ -14,6 +14,7 @@ from geminid.wire.message import Timestamp
 
 RECEIVED = dt.datetime(2026, 5, 5, 21, 30, 47, 262229, tzinfo=dt.UTC)
 COUNTS = TokenCounts(prompt=7, candidates=4)
+STOP = Ending(FinishReason.STOP, COUNTS)
 
 
 def responder(model_id: str = "gemini-2.0-flash") -> Responder:
@@ -30,7 +31,7 @@ def test_response_ids_have_the_form_of_googles() -> None:
 def test_all_chunks_of_an_answer_carry_the_same_marks() -> None:
     answer = responder()
 
-    first, last = answer.text("Hi"), answer.last(FinishReason.STOP, COUNTS)
+    first, last = answer.text("Hi"), answer.last(STOP)
 
     marks = ("gemini-2.0-flash", Timestamp(1778016647, 262229000), answer.response_id)
     assert (first.model_version, first.create_time, first.response_id) == marks
@@ -46,7 +47,7 @@ def test_a_chunk_has_text_and_no_reason() -> None:
 
 
 def test_the_last_chunk_has_a_text_too_and_all_counts() -> None:
-    last = responder().last(FinishReason.MAX_TOKENS, COUNTS)
+    last = responder().last(Ending(FinishReason.MAX_TOKENS, COUNTS))
 
     usage = last.usage_metadata
     assert last.candidates[0].content
@@ -57,7 +58,7 @@ def test_the_last_chunk_has_a_text_too_and_all_counts() -> None:
 
 
 def test_a_whole_answer_without_text_has_a_role_and_no_parts() -> None:
-    (candidate,) = responder().whole(FinishReason.MAX_TOKENS, COUNTS, text="").candidates
+    (candidate,) = responder().whole([Whole("", STOP)]).candidates
 
     assert candidate.content
     assert (candidate.content.role, candidate.content.parts) == ("model", [])
@@ -69,7 +70,7 @@ def test_a_whole_answer_without_text_has_a_role_and_no_parts() -> None:
 def test_traffic_type_came_with_2_0(model_id: str, traffic: TrafficType | None) -> None:
     answer = responder(model_id)
 
-    usage = answer.last(FinishReason.STOP, COUNTS).usage_metadata
+    usage = answer.last(STOP).usage_metadata
 
     assert usage
     assert usage.traffic_type is traffic
@@ -78,7 +79,17 @@ def test_traffic_type_came_with_2_0(model_id: str, traffic: TrafficType | None) 
 
 @pytest.mark.parametrize("reason", FinishReason)
 def test_every_reason_has_its_name_on_the_wire(reason: FinishReason) -> None:
-    (candidate,) = responder().last(reason, COUNTS).candidates
+    (candidate,) = responder().last(Ending(reason, COUNTS)).candidates
 
     assert candidate.finish_reason
     assert candidate.finish_reason.name == reason.name
+
+
+def test_candidates_are_numbered_and_their_tokens_added_up() -> None:
+    answer = responder().whole([Whole("a", STOP), Whole("b", STOP), Whole("c", STOP)])
+
+    assert [candidate.index for candidate in answer.candidates] == [0, 1, 2]
+    assert answer.usage_metadata
+    assert answer.usage_metadata.prompt_token_count == 7
+    assert answer.usage_metadata.candidates_token_count == 12
+    assert answer.usage_metadata.total_token_count == 19

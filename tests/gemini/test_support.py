@@ -8,7 +8,7 @@ import pytest
 from geminid.errors import BadRequest, Unimplemented
 from geminid.gemini import support
 from geminid.gemini.profiles import Catalogue
-from geminid.gemini.response import Responder, TokenCounts
+from geminid.gemini.response import Ending, Responder, TokenCounts, Whole
 from geminid.gemini.support import FILLED, Support, check, support_of
 from geminid.generation import FinishReason
 from geminid.wire.content import Blob, Content, Part
@@ -33,7 +33,9 @@ def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
     assert model
     responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC))
 
-    answer = responder.whole(FinishReason.STOP, TokenCounts(prompt=3, candidates=2), text="Hi")
+    ending = Ending(FinishReason.STOP, TokenCounts(prompt=3, candidates=2))
+
+    answer = responder.whole([Whole("Hi", ending), Whole("Ho", ending)])
 
     assert set(set_fields(answer)) == {(message, name) for message, names in FILLED.items() for name in names}
 

@@ -15,9 +15,9 @@ from geminid.call import Call
 from geminid.engines.base import Engine
 from geminid.engines.script import Script
 from geminid.engines.scripted import Scripted
-from geminid.errors import NotFound, PromptTooLong, Unavailable, Unimplemented
+from geminid.errors import InvalidArgument, NotFound, PromptTooLong, Unavailable, Unimplemented
 from geminid.gemini.profiles import Catalogue
-from geminid.generation import Event, FinishReason, Generation
+from geminid.generation import Event, FinishReason, Generation, Sampling
 from geminid.service.generative import PredictionService
 from geminid.service.registry import Registry
 from geminid.wire import json
@@ -184,3 +184,42 @@ async def test_many_streams_at_once() -> None:
     answers = await asyncio.gather(*(streamed(service, a_call()) for _ in range(200)))
 
     assert all(len(chunks) == 21 for chunks in answers)
+
+
+async def test_candidates_are_asked_for_side_by_side() -> None:
+    service = service_of(scripted({"chunks": ["a"]}, {"chunks": ["b b"]}, {"chunks": ["c"]}))
+    call = a_call("one two", candidateCount=3)
+
+    (answer,) = [answer async for answer in service.generate_content(call)]
+
+    assert isinstance(answer, GenerateContentResponse)
+    said = [candidate.content.parts[0].text for candidate in answer.candidates if candidate.content]
+    assert said == ["a", "b b", "c"]
+    assert [candidate.index for candidate in answer.candidates] == [0, 1, 2]
+    assert answer.usage_metadata
+    assert (answer.usage_metadata.prompt_token_count, answer.usage_metadata.candidates_token_count) == (2, 4)
+    assert call.usage
+    assert call.usage.output == 4
+
+
+async def test_a_candidate_that_fails_ends_the_others() -> None:
+    engine = scripted({"chunks": ["a"], "hang": True}, {"fail": {"code": "UNAVAILABLE"}})
+
+    with pytest.raises(Unavailable):
+        _ = [answer async for answer in service_of(engine).generate_content(a_call(candidateCount=2))]
+
+    assert engine.active == 0
+
+
+async def test_candidates_have_seeds_of_their_own() -> None:
+    generation = Generation((), sampling=Sampling(seed=5), candidates=8)
+
+    seeds = {generation.for_candidate(index).sampling.seed for index in range(8)}
+
+    assert len(seeds) == 8
+    assert generation.for_candidate(0).sampling.seed == 5
+
+
+async def test_several_candidates_cannot_be_streamed() -> None:
+    with pytest.raises(InvalidArgument, match="streamGenerateContent does not support"):
+        await streamed(service_of(scripted()), a_call(candidateCount=2))

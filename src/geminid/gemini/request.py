@@ -30,7 +30,17 @@ def to_generation(request: GenerateContentRequest, profile: Profile) -> Generati
         turns=_turns(request.contents, profile),
         system=_system(request.system_instruction, profile),
         sampling=sampling,
+        candidates=(request.generation_config.candidate_count or 1) if request.generation_config else 1,
     )
+
+
+def check_streamable(generation: Generation) -> None:
+    """Raises InvalidArgument for several candidates, which Google gives without streaming only."""
+    if generation.candidates > 1:
+        raise _unable(
+            f"it has a candidateCount value of {generation.candidates}, which streamGenerateContent does not "
+            "support. Set it to 1 or use generateContent"
+        )
 
 
 def _unable(reason: str) -> InvalidArgument:

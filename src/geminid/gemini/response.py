@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from geminid.gemini.profiles import Profile
@@ -44,6 +45,23 @@ class TokenCounts:
     thoughts: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How one candidate ended."""
+
+    reason: Reason
+    counts: TokenCounts
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """One candidate, complete."""
+
+    text: str
+    ending: Ending
+
+
 @dataclass(slots=True)
 class Responder:
     """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does."""
@@ -67,18 +85,17 @@ class Responder:
         content = Content(role="model", parts=[Part(text=text)])
         return self._response([Candidate(index=candidate, content=content)], self._running_usage)
 
-    def last(
-        self, reason: Reason, counts: TokenCounts, *, text: str = "", message: str | None = None
-    ) -> GenerateContentResponse:
-        """The chunk that ends a stream."""
-        return self._response([_finished([Part(text=text)], reason, message)], self._usage(counts))
+    def last(self, ending: Ending) -> GenerateContentResponse:
+        """The chunk that ends a stream; its text is empty, since all was said."""
+        return self._response([_finished([Part(text="")], ending)], self._usage(ending.counts))
 
-    def whole(
-        self, reason: Reason, counts: TokenCounts, *, text: str, message: str | None = None
-    ) -> GenerateContentResponse:
-        """The one answer of a unary call. Without any text the content has a role and no parts."""
-        parts = [Part(text=text)] if text else []
-        return self._response([_finished(parts, reason, message)], self._usage(counts))
+    def whole(self, candidates: Sequence[Whole]) -> GenerateContentResponse:
+        """The one answer of a unary call. A candidate without any text has a role and no parts."""
+        finished = [
+            _finished([Part(text=one.text)] if one.text else [], one.ending, index)
+            for index, one in enumerate(candidates)
+        ]
+        return self._response(finished, self._usage(_together([one.ending.counts for one in candidates])))
 
     def _response(self, candidates: list[Candidate], usage: UsageMetadata | None) -> GenerateContentResponse:
         return GenerateContentResponse(
@@ -103,9 +120,23 @@ class Responder:
         return usage
 
 
-def _finished(parts: list[Part], reason: Reason, message: str | None) -> Candidate:
+def _finished(parts: list[Part], ending: Ending, index: int = 0) -> Candidate:
     return Candidate(
-        content=Content(role="model", parts=parts), finish_reason=_REASONS[reason], finish_message=message
+        index=index,
+        content=Content(role="model", parts=parts),
+        finish_reason=_REASONS[ending.reason],
+        finish_message=ending.message,
+    )
+
+
+def _together(counts: Sequence[TokenCounts]) -> TokenCounts:
+    """The counts of several candidates: what was generated is added up, the prompt is counted once."""
+    first = counts[0]
+    return TokenCounts(
+        prompt=first.prompt,
+        candidates=sum(one.candidates for one in counts),
+        cached=first.cached,
+        thoughts=sum(one.thoughts for one in counts),
     )
 
 

@@ -53,7 +53,6 @@ _ACCEPTED: dict[type[Message], dict[str, str]] = {
 }
 
 _ONLY: dict[tuple[type[Message], str], tuple[Any, str]] = {
-    (GenerationConfig, "candidate_count"): (1, "only 1"),
     (GenerationConfig, "response_mime_type"): ("text/plain", "only text/plain"),
     (GenerationConfig, "response_modalities"): (["TEXT"], "only TEXT"),
 }
@@ -61,7 +60,7 @@ _ONLY: dict[tuple[type[Message], str], tuple[Any, str]] = {
 
 FILLED: dict[type[Message], set[str]] = {
     GenerateContentResponse: {"candidates", "usage_metadata", "model_version", "create_time", "response_id"},
-    Candidate: {"content", "finish_reason"},
+    Candidate: {"index", "content", "finish_reason"},
     Content: {"role", "parts"},
     Part: {"text"},
     UsageMetadata: {
@@ -73,11 +72,14 @@ FILLED: dict[type[Message], set[str]] = {
 """The fields of an answer that are filled. All others are absent."""
 
 
+_NOTES: dict[tuple[type[Message], str], str] = {(GenerationConfig, "candidate_count"): "1 when streaming"}
+
+
 def support_of(message: type[Message], spec: FieldSpec) -> tuple[Support, str]:
     """What is done with one field, and a note for the reader of COVERAGE.md."""
     if spec.name in _WORKS.get(message, ()):
         only = _ONLY.get((message, spec.name))
-        return Support.WORKS, only[1] if only else ""
+        return Support.WORKS, only[1] if only else _NOTES.get((message, spec.name), "")
     note = _ACCEPTED.get(message, {}).get(spec.name)
     return (Support.REFUSED, "") if note is None else (Support.ACCEPTED, note)
 

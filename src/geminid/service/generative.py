@@ -8,30 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
 from geminid.call import Call, Stream
 from geminid.engines.base import Engine
 from geminid.errors import ApiError, PromptTooLong
-from geminid.gemini.request import to_generation
-from geminid.gemini.response import Responder, TokenCounts
+from geminid.gemini.request import check_streamable, to_generation
+from geminid.gemini.response import Ending, Responder, TokenCounts, Whole
 from geminid.gemini.stops import StopFilter
 from geminid.generation import Delta, Finish, FinishReason, Generation, Usage
 from geminid.service.registry import Registry, Served
 from geminid.wire.generation import GenerateContentRequest
 
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    reason: FinishReason
-    message: str | None
-    counts: TokenCounts
-
-
-_Answer: TypeAlias = AsyncGenerator[str | _End, None]
+_Answer: TypeAlias = AsyncGenerator[str | Ending, None]
 
 
 class PredictionService:
@@ -41,31 +32,24 @@ class PredictionService:
         self._registry = registry
 
     async def generate_content(self, call: Call) -> Stream:
-        """One answer: the fold of the stream."""
+        """One answer, with as many candidates as were asked for: each the fold of a stream."""
         served, generation = self._prepare(call)
         responder = Responder(served.model.id, served.model.profile, call.received)
-        texts: list[str] = []
-        async with aclosing(_answer(call, served, generation)) as answer:
-            async for item in answer:
-                match item:
-                    case str():
-                        texts.append(item)
-                    case _End():
-                        yield responder.whole(item.reason, item.counts, text="".join(texts), message=item.message)
-                    case _:
-                        assert_never(item)
+        wanted = [generation.for_candidate(index) for index in range(generation.candidates)]
+        yield responder.whole(await _all([_fold(_answer(call, served, one)) for one in wanted]))
 
     async def stream_generate_content(self, call: Call) -> Stream:
         """The answer as it is written: a chunk for each run of text, then one that ends it."""
         served, generation = self._prepare(call)
+        check_streamable(generation)
         responder = Responder(served.model.id, served.model.profile, call.received)
         async with aclosing(_answer(call, served, generation)) as answer:
             async for item in answer:
                 match item:
                     case str():
                         yield responder.text(item)
-                    case _End():
-                        yield responder.last(item.reason, item.counts, message=item.message)
+                    case Ending():
+                        yield responder.last(item)
                     case _:
                         assert_never(item)
 
@@ -77,8 +61,31 @@ class PredictionService:
         return served, to_generation(request, served.model.profile)
 
 
+async def _all(answers: Sequence[Coroutine[None, None, Whole]]) -> list[Whole]:
+    """Runs them side by side; the first that fails, or a caller that leaves, ends the others."""
+    if len(answers) == 1:
+        return [await answers[0]]
+    tasks = [asyncio.ensure_future(answer) for answer in answers]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _fold(answer: _Answer) -> Whole:
+    texts: list[str] = []
+    async with aclosing(answer):
+        async for item in answer:
+            if isinstance(item, Ending):
+                return Whole("".join(texts), item)
+            texts.append(item)
+    raise AssertionError("an answer ends with its Ending")
+
+
 async def _answer(call: Call, served: Served, generation: Generation) -> _Answer:
-    """Runs the engine: non-empty texts, then one ``_End``. Leaving early stops the engine."""
+    """Runs the engine: non-empty texts, then one ``Ending``. Leaving early stops the engine."""
     counting = await _start_counting(served, generation)
     try:
         end, usage, output = None, None, 0
@@ -107,8 +114,9 @@ async def _answer(call: Call, served: Served, generation: Generation) -> _Answer
         assert end is not None, "the engine contract: a stream ends with Finish or raises"
         prompt = await counting
         call.finish = end.reason
-        call.usage = usage or Usage(prompt or 0, output)
-        yield _End(end.reason, end.message, _counts(prompt, call.usage))
+        usage = usage or Usage(prompt or 0, output)
+        call.usage = usage + call.usage if call.usage else usage
+        yield Ending(end.reason, _counts(prompt, usage), end.message)
     finally:
         counting.cancel()
 
