@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve test lint fix bench docs clean
+SEEDS ?= seeds
+
+.PHONY: serve test lint fix bench docs seeds clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -25,6 +27,10 @@ fix: $(VENV)/.lint
 bench: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python bench/overhead.py $(ARGS)
+
+# Runs the samples of documentation pages, unchanged: make seeds SEEDS=folder ARGS="--only python,curl"
+seeds: $(VENV)/.test
+	$(BIN)/python tests/seeds/run_samples.py $(SEEDS) $(ARGS)
 
 docs: $(VENV)/.serve
 	$(BIN)/python docs/generate.py

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from geminid import __version__
-from geminid.cli import auth, check, models, serve
+from geminid.cli import auth, check, env, models, run, serve
 
 app = typer.Typer(
     name="geminid",
@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("check")(check.check)
+app.command("env")(env.env)
+app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.add_typer(models.app, name="models")
 app.add_typer(auth.app, name="auth")
 

@@ -43,7 +43,7 @@ def serve(
     )
     try:
         settings = options.resolve(options.Flags(config, host, port, grpc_port, tls_port, engine, model))
-        _fetch(settings)
+        fetch(settings)
         code = _run(settings)
     except (SettingsError, WeightsError, ListenError, CertificateError, StorageError) as error:
         err.print(f"[bold red]geminid:[/] {error}")
@@ -51,7 +51,8 @@ def serve(
     raise typer.Exit(code)
 
 
-def _fetch(settings: Settings) -> None:
+def fetch(settings: Settings) -> None:
+    """Gets the model files that are not here yet, showing how it goes. Raises WeightsError and SettingsError."""
     from geminid.app import used_weights
     from geminid.cli.models import pull_weights
     from geminid.engines import weights

@@ -1,0 +1,1 @@
+"""Finds the code samples of documentation pages, makes programs of them, runs them. ``run_samples.py`` calls."""
