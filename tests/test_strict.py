@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -135,3 +136,22 @@ def test_an_open_server_listens_on_loopback_only(host: str) -> None:
         checked(Settings(server=Server(host=host)))
 
     assert checked(Settings(server=Server(host=host), auth=Auth(mode="strict")))
+
+
+async def test_no_secret_is_logged_or_sent_back(
+    app: App, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    wrong = ["ya29.wrong-token", "AIzawrong-key", "not.a.jwt", "secret-of-a-client"]
+    secrets = [await made(tmp_path, kind) for kind in (Kind.API_KEY, Kind.ACCESS_TOKEN)] + wrong
+
+    answers = [
+        await post(app, path, PATHS[path], **headers)
+        for path in PATHS
+        for secret in secrets
+        for headers in ({"Authorization": f"Bearer {secret}"}, {"x-goog-api-key": secret})
+    ]
+
+    said = caplog.text + json.dumps(answers)
+    assert "geminid.calls" in caplog.text
+    assert [secret for secret in secrets if secret in said] == []
