@@ -6,15 +6,15 @@ import re
 import pytest
 
 from geminid.gemini.profiles import Catalogue
-from geminid.gemini.response import Ending, Responder, TokenCounts, Whole, new_response_id
-from geminid.generation import FinishReason
+from geminid.gemini.response import Ending, Responder, Whole, new_response_id
+from geminid.generation import FinishReason, Usage
 from geminid.wire.generation import FinishReason as WireFinishReason
 from geminid.wire.generation import TrafficType
 from geminid.wire.message import Timestamp
 
 RECEIVED = dt.datetime(2026, 5, 5, 21, 30, 47, 262229, tzinfo=dt.UTC)
-COUNTS = TokenCounts(prompt=7, candidates=4)
-STOP = Ending(FinishReason.STOP, COUNTS)
+USAGE = Usage(prompt=7, output=4)
+STOP = Ending(FinishReason.STOP, USAGE)
 
 
 def responder(model_id: str = "gemini-2.0-flash") -> Responder:
@@ -47,7 +47,7 @@ def test_a_chunk_has_text_and_no_reason() -> None:
 
 
 def test_the_last_chunk_has_a_text_too_and_all_counts() -> None:
-    last = responder().last(Ending(FinishReason.MAX_TOKENS, COUNTS))
+    last = responder().last(Ending(FinishReason.MAX_TOKENS, USAGE))
 
     usage = last.usage_metadata
     assert last.candidates[0].content
@@ -79,7 +79,7 @@ def test_traffic_type_came_with_2_0(model_id: str, traffic: TrafficType | None) 
 
 @pytest.mark.parametrize("reason", FinishReason)
 def test_every_reason_has_its_name_on_the_wire(reason: FinishReason) -> None:
-    (candidate,) = responder().last(Ending(reason, COUNTS)).candidates
+    (candidate,) = responder().last(Ending(reason, USAGE)).candidates
 
     assert candidate.finish_reason
     assert candidate.finish_reason.name == reason.name

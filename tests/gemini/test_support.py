@@ -8,13 +8,13 @@ import pytest
 from geminid.errors import BadRequest, Unimplemented
 from geminid.gemini import support
 from geminid.gemini.profiles import Catalogue
-from geminid.gemini.response import Ending, Responder, TokenCounts, Whole
+from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.support import FILLED, Support, check, support_of
-from geminid.generation import FinishReason
+from geminid.generation import FinishReason, Usage
 from geminid.wire.content import Blob, Content, Part
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, ThinkingConfig
 from geminid.wire.message import Message, describe
-from geminid.wire.tools import Tool
+from geminid.wire.tools import GoogleSearch, Tool
 
 
 def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
@@ -33,7 +33,7 @@ def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
     assert model
     responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC))
 
-    ending = Ending(FinishReason.STOP, TokenCounts(prompt=3, candidates=2))
+    ending = Ending(FinishReason.STOP, Usage(prompt=3, output=2))
 
     answer = responder.whole([Whole("Hi", ending), Whole("Ho", ending)])
 
@@ -56,7 +56,7 @@ def test_a_field_nobody_wrote_down_is_refused() -> None:
 def test_all_refused_fields_are_named_at_once() -> None:
     request = GenerateContentRequest(
         contents=[Content(parts=[Part(text="x"), Part(inline_data=Blob(mime_type="image/png"))])],
-        tools=[Tool()],
+        tools=[Tool(google_search=GoogleSearch())],
         generation_config=GenerationConfig(logprobs=3),
     )
 
@@ -79,3 +79,7 @@ def test_all_refused_fields_are_named_at_once() -> None:
 )
 def test_zero_values_and_empty_messages_ask_for_nothing(config: GenerationConfig) -> None:
     check(GenerateContentRequest(generation_config=config))
+
+
+def test_a_list_of_empty_messages_asks_for_nothing() -> None:
+    check(GenerateContentRequest(tools=[Tool()]))

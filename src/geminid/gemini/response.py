@@ -11,10 +11,11 @@ import base64
 import datetime as dt
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from geminid.gemini.profiles import Profile
 from geminid.generation import FinishReason as Reason
+from geminid.generation import Usage
 from geminid.wire.content import Content, Part
 from geminid.wire.generation import (
     Candidate,
@@ -36,21 +37,11 @@ def new_response_id() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class TokenCounts:
-    """What the answer reports: the prompt's texts added up, and the generated tokens of all candidates."""
-
-    prompt: int
-    candidates: int
-    cached: int = 0
-    thoughts: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Ending:
-    """How one candidate ended."""
+    """How one candidate ended. The prompt of ``usage`` is what the answer reports: its texts added up."""
 
     reason: Reason
-    counts: TokenCounts
+    usage: Usage
     message: str | None = None
 
 
@@ -87,7 +78,7 @@ class Responder:
 
     def last(self, ending: Ending) -> GenerateContentResponse:
         """The chunk that ends a stream; its text is empty, since all was said."""
-        return self._response([_finished([Part(text="")], ending)], self._usage(ending.counts))
+        return self._response([_finished([Part(text="")], ending)], self._usage(ending.usage))
 
     def whole(self, candidates: Sequence[Whole]) -> GenerateContentResponse:
         """The one answer of a unary call. A candidate without any text has a role and no parts."""
@@ -95,7 +86,7 @@ class Responder:
             _finished([Part(text=one.text)] if one.text else [], one.ending, index)
             for index, one in enumerate(candidates)
         ]
-        return self._response(finished, self._usage(_together([one.ending.counts for one in candidates])))
+        return self._response(finished, self._usage(_together([one.ending.usage for one in candidates])))
 
     def _response(self, candidates: list[Candidate], usage: UsageMetadata | None) -> GenerateContentResponse:
         return GenerateContentResponse(
@@ -106,17 +97,17 @@ class Responder:
             response_id=self.response_id,
         )
 
-    def _usage(self, counts: TokenCounts) -> UsageMetadata:
+    def _usage(self, used: Usage) -> UsageMetadata:
         usage = UsageMetadata(
-            prompt_token_count=counts.prompt,
-            candidates_token_count=counts.candidates,
-            total_token_count=counts.prompt + counts.candidates + counts.thoughts,
-            thoughts_token_count=counts.thoughts,
+            prompt_token_count=used.prompt,
+            candidates_token_count=used.output,
+            total_token_count=used.prompt + used.output + used.thoughts,
+            thoughts_token_count=used.thoughts,
         )
         if self.profile.traffic_type:
             usage.traffic_type = TrafficType.ON_DEMAND
-            usage.prompt_tokens_details = _text_tokens(counts.prompt)
-            usage.candidates_tokens_details = _text_tokens(counts.candidates)
+            usage.prompt_tokens_details = _text_tokens(used.prompt)
+            usage.candidates_tokens_details = _text_tokens(used.output)
         return usage
 
 
@@ -129,15 +120,10 @@ def _finished(parts: list[Part], ending: Ending, index: int = 0) -> Candidate:
     )
 
 
-def _together(counts: Sequence[TokenCounts]) -> TokenCounts:
-    """The counts of several candidates: what was generated is added up, the prompt is counted once."""
-    first = counts[0]
-    return TokenCounts(
-        prompt=first.prompt,
-        candidates=sum(one.candidates for one in counts),
-        cached=first.cached,
-        thoughts=sum(one.thoughts for one in counts),
-    )
+def _together(usages: Sequence[Usage]) -> Usage:
+    """The usage of several candidates: what was generated is added up, the prompt is counted once."""
+    first, *others = usages
+    return replace(sum(others, start=first), prompt=first.prompt, cached=first.cached)
 
 
 def _text_tokens(count: int) -> list[ModalityTokenCount]:

@@ -121,9 +121,11 @@ def _refused(message: Message, path: str) -> Iterator[str]:
 
 
 def _asks_something(value: Any) -> bool:
-    """Zero values and empty messages ask for nothing."""
+    """Zero values and empty messages ask for nothing, nor do lists of such messages, as ``"tools": {}``."""
     if isinstance(value, Message):
         return bool(value != type(value)())
+    if isinstance(value, list):
+        return any(not isinstance(item, Message) or _asks_something(item) for item in value)
     return value is not UNSET and bool(value)
 
 

@@ -10,13 +10,14 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TypeAlias, assert_never
 
 from geminid.call import Call, Stream
 from geminid.engines.base import Engine
 from geminid.errors import ApiError, PromptTooLong
 from geminid.gemini.request import check_streamable, to_generation
-from geminid.gemini.response import Ending, Responder, TokenCounts, Whole
+from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.stops import StopFilter
 from geminid.generation import Delta, Finish, FinishReason, Generation, Usage
 from geminid.service.registry import Registry, Served
@@ -116,18 +117,10 @@ async def _answer(call: Call, served: Served, generation: Generation) -> _Answer
         call.finish = end.reason
         usage = usage or Usage(prompt or 0, output)
         call.usage = usage + call.usage if call.usage else usage
-        yield Ending(end.reason, _counts(prompt, usage), end.message)
+        reported = usage if prompt is None else replace(usage, prompt=prompt)
+        yield Ending(end.reason, reported, end.message)
     finally:
         counting.cancel()
-
-
-def _counts(prompt: int | None, usage: Usage) -> TokenCounts:
-    return TokenCounts(
-        prompt=usage.prompt if prompt is None else prompt,
-        candidates=usage.output,
-        cached=usage.cached,
-        thoughts=usage.thoughts,
-    )
 
 
 async def _start_counting(served: Served, generation: Generation) -> asyncio.Task[int | None]:
