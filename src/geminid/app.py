@@ -272,7 +272,7 @@ def _llama(engine: config.Llama, model: Weights) -> Engine:
     return Llama(
         path,
         threads=engine.threads,
-        context_tokens=engine.context_tokens or model.context_tokens,
+        context_tokens=engine.context_tokens,
         slots=engine.slots,
         system=model.system if engine.system is None else engine.system,
     )

@@ -63,6 +63,8 @@ def test_sizes_and_control_tokens(read: Any) -> None:
     assert header.kv_heads == 90
     assert header.head_sizes == (64, 64)
     assert set(header.control_tokens) == {"<|end|>"}
+    assert not header.k_quants
+    assert read(model(general__file_type=15)).k_quants
 
 
 def test_layers_may_differ(read: Any) -> None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _X86_FLAGS = {"avx2", "fma", "f16c", "bmi2"}
 """What the prebuilt llama.cpp of the xllamacpp wheel is compiled for."""
 
-_ENGINE_OVERHEAD = 256 * 1024 * 1024
+_ENGINE_OVERHEAD = 850_000_000
 """Bytes the engine takes beside the weights, measured with the embedded model and its default context."""
 
 

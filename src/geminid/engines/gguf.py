@@ -18,6 +18,8 @@ _STRING, _ARRAY = 8, 9
 _CONTROL = 3
 _TOKENS, _TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 _SHORT_ARRAY = 1024
+_K_QUANTS = range(10, 19)
+"""``llama_ftype`` of https://github.com/ggml-org/llama.cpp/blob/master/include/llama.h"""
 _PLACEHOLDER = re.compile(r"unused|reserved", re.IGNORECASE)
 """Vocabularies are filled up with thousands of such, which no template uses."""
 
@@ -28,12 +30,16 @@ class BadModelFile(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """``kv_heads`` is the sum over the layers; ``head_sizes`` are those of keys and of values."""
+    """``kv_heads`` is the sum over the layers; ``head_sizes`` are those of keys and of values.
+
+    ``k_quants``: most weights are of the types Q2_K to Q6_K.
+    """
 
     context_tokens: int
     kv_heads: int
     head_sizes: tuple[int, int]
     control_tokens: tuple[str, ...]
+    k_quants: bool = False
 
 
 def read(path: Path) -> Header:
@@ -59,6 +65,7 @@ def _header(entries: dict[str, Any], control_tokens: tuple[str, ...]) -> Header:
             entries.get(f"{kind}.attention.value_length", usual),
         ),
         control_tokens=control_tokens,
+        k_quants=entries.get("general.file_type") in _K_QUANTS,
     )
 
 

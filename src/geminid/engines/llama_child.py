@@ -61,7 +61,10 @@ def _serve(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     os.environ.setdefault("GOMP_SPINCOUNT", SPIN_COUNT)  # read when the library is loaded
     import xllamacpp
 
-    server = xllamacpp.Server(_params(xllamacpp, config, sizes))
+    params = _params(xllamacpp, config, sizes)
+    # Repacked K-quants give a token other numbers in company than alone. Unpacked they are as fast.
+    params.no_extra_bufts = header.k_quants
+    server = xllamacpp.Server(params)
     return server, {
         "slots": sizes.slots,
         "context_tokens": sizes.context_tokens,
@@ -73,7 +76,8 @@ def _params(llama: Any, config: dict[str, Any], sizes: llama_sizing.Sizes) -> An
     """A slot has a cache of its own, in q8_0, read by flash attention.
 
     In this combination a token's numbers do not depend on what else is in the batch or came from the prompt cache:
-    the same request gives the same bits. One cache for all slots (``kv_unified``) or f16 does not have that.
+    the same request gives the same bits (measured for Q4_0, Q4_1 and Q8_0 weights; with K-quants nearly so). One
+    cache for all slots (``kv_unified``) or f16 does not have that.
     """
     params = llama.CommonParams()
     params.model.path = config["weights"]
