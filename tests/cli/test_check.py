@@ -24,6 +24,7 @@ def test_a_good_installation_is_all_ok() -> None:
     assert result.exit_code == 0, result.output
     assert "wrong" not in result.output
     assert "weights smollm2-135m" in result.output
+    assert "llama.cpp: loads" in result.output
 
 
 def test_a_taken_port_is_found() -> None:

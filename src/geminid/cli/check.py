@@ -7,6 +7,8 @@ import os
 import platform
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +78,7 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
         match used:
             case Llama():
                 yield _processor()
+                yield _library()
                 yield from _weights(used.weights, settings)
             case OpenAI():
                 yield _reachable(used)
@@ -114,6 +117,18 @@ def _processor() -> Finding:
             "The embedded engine needs a processor of 2013 or later; give --engine another server.",
         )  # fmt: skip
     return Finding("processor", True, f"{machine}, {os.cpu_count()} threads")
+
+
+def _library() -> Finding:
+    """Loads llama.cpp in a process of its own, as the engine does."""
+    result = subprocess.run(
+        [sys.executable, "-c", "import xllamacpp"], capture_output=True, text=True, check=False
+    )
+    if result.returncode == 0:
+        return Finding("llama.cpp", True, "loads")
+    reason = result.stderr.strip().rpartition("\n")[2] or f"exit code {result.returncode}"
+    advice = "Install what is missing; slim Linux images often lack libgomp1. Or reinstall xllamacpp."
+    return Finding("llama.cpp", False, reason, advice)
 
 
 def _cpu_flags() -> set[str]:
