@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 SEEDS ?= seeds
 
-.PHONY: serve test lint fix bench docs seeds clean
+.PHONY: serve test lint fix bench docs seeds clients clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -27,6 +27,11 @@ fix: $(VENV)/.lint
 bench: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python bench/overhead.py $(ARGS)
+
+# Installs client libraries for many languages into the user's cache, and runs them.
+clients: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/python -m pytest -m clients tests/clients/matrix $(ARGS)
 
 # Runs the samples of documentation pages, unchanged: make seeds SEEDS=folder ARGS="--only python,curl"
 seeds: $(VENV)/.test

@@ -1,48 +1,69 @@
-"""geminid as users run it: a process of its own, on a free port."""
+"""geminid as users run it, a process of its own on free ports, and programs that ask it by Google's libraries."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import pytest
+
+PROMPT = "Why is the sky blue?"
+TEXT = "This is a scripted answer."
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running geminid."""
+    """A running geminid. ``state`` is the folder where it keeps its certificates."""
 
     port: int
+    grpc_port: int
+    tls_port: int
+    state: Path
     process: subprocess.Popen[str]
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def grpc(self) -> str:
+        return f"127.0.0.1:{self.grpc_port}"
 
-def _serve(*flags: str) -> Iterator[Server]:
+    @property
+    def tls(self) -> str:
+        return f"localhost:{self.tls_port}"
+
+    @property
+    def ca(self) -> Path:
+        return self.state / "tls" / "ca.pem"
+
+
+def _serve(state: Path, *flags: str) -> Iterator[Server]:
     process = subprocess.Popen(
         [sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", "--tls-port", "0", *flags],
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"NO_COLOR": "1"},
+        env=os.environ | {"NO_COLOR": "1", "GEMINID_STATE": str(state)},
     )
     assert process.stderr is not None
     try:
-        port = 0
+        ports: list[str] = []
         for line in process.stderr:
-            if found := re.search(r"http://127\.0\.0\.1:(\d+)", line):
-                port = int(found[1])
+            ports += re.findall(r"127\.0\.0\.1:(\d+)", line)
             if line.startswith("ready"):
                 break
         else:
             pytest.fail(f"geminid did not start, exit code {process.wait()}")
-        yield Server(port, process)
+        port, grpc_port, tls_port = map(int, ports)
+        yield Server(port, grpc_port, tls_port, state, process)
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)
@@ -50,12 +71,91 @@ def _serve(*flags: str) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def embedded() -> Iterator[Server]:
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The default server: the embedded model."""
-    yield from _serve()
+    yield from _serve(tmp_path_factory.mktemp("embedded"))
 
 
 @pytest.fixture(scope="session")
-def scripted() -> Iterator[Server]:
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose answer is fixed."""
-    yield from _serve("--engine", "scripted")
+    yield from _serve(tmp_path_factory.mktemp("scripted"), "--engine", "scripted")
+
+
+Ask: TypeAlias = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def ask(scripted: Server, tmp_path: Path) -> Ask:
+    """Runs a program that asks the scripted server; gives back its report, the last line that it prints, in JSON.
+
+    Its environment says where the server is and whom to trust, and has default credentials from the server's
+    metadata endpoint. Keywords are more variables. Of a report, streams are joined.
+    """
+
+    def ask(*command: str | Path, **variables: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [str(word) for word in command],
+            cwd=tmp_path,
+            env=_environment(scripted, tmp_path) | variables,
+            capture_output=True,
+            text=True,
+            timeout=90,
+        )
+        assert done.returncode == 0, done.stderr
+        report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        for name in report.keys() & {"stream", "async_stream"}:
+            assert len(report[name]) > 1, "a stream came as one piece"
+            report[name] = "".join(report[name])
+        if "models" in report:
+            report["models"] = "gemini-2.5-flash" in report["models"]
+        return report
+
+    return ask
+
+
+def _environment(server: Server, home: Path) -> dict[str, str]:
+    metadata = server.url.removeprefix("http://")
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "PROMPT": PROMPT,
+        "GEMINID_URL": server.url,
+        "GEMINID_TLS": server.tls,
+        "GCE_METADATA_HOST": metadata,
+        "GCE_METADATA_IP": metadata,
+        "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(server.ca),
+        "NODE_EXTRA_CA_CERTS": str(server.ca),
+        "SSL_CERT_FILE": str(server.ca),
+    }
+
+
+@pytest.fixture
+def genai_variables(scripted: Server) -> dict[str, str]:
+    """What `geminid env` prints for google-genai and @google/genai; the program's code then says nothing of it."""
+    return {
+        "GOOGLE_GENAI_USE_VERTEXAI": "true",
+        "GOOGLE_CLOUD_PROJECT": "p",
+        "GOOGLE_CLOUD_LOCATION": "us-central1",
+        "GOOGLE_GEMINI_BASE_URL": f"{scripted.url}/#.googleapis.com",
+        "GOOGLE_VERTEX_BASE_URL": scripted.url,
+    }
+
+
+@pytest.fixture(scope="session")
+def expected() -> dict[str, Any]:
+    """What programs report: each of them reports a part of this."""
+    return {
+        "text": TEXT,
+        "finish": "STOP",
+        "usage": [6, 6, 12],
+        "stream": TEXT,
+        "stream_finish": "STOP",
+        "async": TEXT,
+        "async_stream": TEXT,
+        "chat": TEXT,
+        "counted": 6,
+        "computed": 6,
+        "model": True,
+        "models": True,
+    }

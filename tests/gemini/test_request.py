@@ -164,7 +164,10 @@ def test_what_a_model_lacks_is_refused_in_googles_words(model: str, request_: di
         ({"cachedContent": "projects/p/locations/l/cachedContents/1"}, "cached_content"),
         ({"generationConfig": {"responseMimeType": "application/json"}}, "generation_config.response_mime_type"),
         ({"generationConfig": {"responseSchema": {"type": "STRING"}}}, "generation_config.response_schema"),
-        ({"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}, "generation_config.thinking_config"),
+        (
+            {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
+            "generation_config.thinking_config.include_thoughts",
+        ),
         (
             {"contents": [{"parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}]},
             "contents[0].parts[1].inline_data",

@@ -73,7 +73,7 @@ def test_all_refused_fields_are_named_at_once() -> None:
     "config",
     [
         GenerationConfig(response_logprobs=False, logprobs=0),
-        GenerationConfig(thinking_config=ThinkingConfig()),
+        GenerationConfig(thinking_config=ThinkingConfig(thinking_budget=0, include_thoughts=False)),
         GenerationConfig(response_mime_type="text/plain"),
     ],
 )

@@ -22,6 +22,7 @@ from geminid.wire.generation import (
     GenerateContentResponse,
     GenerationConfig,
     ModalityTokenCount,
+    ThinkingConfig,
     UsageMetadata,
 )
 from geminid.wire.message import FieldSpec, Kind, Message, describe
@@ -40,7 +41,7 @@ _WORKS: dict[type[Message], set[str]] = {
     GenerationConfig: {
         "temperature", "top_p", "top_k", "max_output_tokens", "stop_sequences", "seed",
         "presence_penalty", "frequency_penalty", "candidate_count", "response_mime_type",
-        "response_modalities",
+        "response_modalities", "thinking_config",
     },
 }  # fmt: skip
 
@@ -72,7 +73,11 @@ FILLED: dict[type[Message], set[str]] = {
 """The fields of an answer that are filled. All others are absent."""
 
 
-_NOTES: dict[tuple[type[Message], str], str] = {(GenerationConfig, "candidate_count"): "1 when streaming"}
+_NOTES: dict[tuple[type[Message], str], str] = {
+    (GenerationConfig, "candidate_count"): "1 when streaming",
+    (ThinkingConfig, "thinking_budget"): "but 0, which asks for none",
+    (ThinkingConfig, "include_thoughts"): "but false",
+}
 
 
 def support_of(message: type[Message], spec: FieldSpec) -> tuple[Support, str]:
@@ -81,7 +86,7 @@ def support_of(message: type[Message], spec: FieldSpec) -> tuple[Support, str]:
         only = _ONLY.get((message, spec.name))
         return Support.WORKS, only[1] if only else _NOTES.get((message, spec.name), "")
     note = _ACCEPTED.get(message, {}).get(spec.name)
-    return (Support.REFUSED, "") if note is None else (Support.ACCEPTED, note)
+    return (Support.REFUSED, _NOTES.get((message, spec.name), "")) if note is None else (Support.ACCEPTED, note)
 
 
 def check(request: Message) -> None:

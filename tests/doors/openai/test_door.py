@@ -241,6 +241,8 @@ async def test_a_model_that_is_not_known_is_not_found(serve: Any, says_hi: Any) 
         ("GET", VERTEX, [], b"", False),
         ("GET", "/v1/models", [(b"authorization", b"Bearer x")], b"", True),
         ("GET", "/v1/models", [], b"", True),
+        ("POST", "/v1/embeddings", [], b"", True),
+        ("POST", "/v1beta/openai/embeddings", [], b"", True),
         ("GET", "/v1/models", [(b"x-goog-api-key", b"k")], b"", False),
         ("GET", "/v1/models", [], b"key=k", False),
         ("GET", "/v1beta/openai/models", [(b"x-goog-api-key", b"k")], b"", True),

@@ -24,7 +24,7 @@ from geminid.doors.openai.replies import JSON, ChatReply, send_error
 from geminid.doors.openai.request import thought_tag, to_request
 from geminid.doors.openai.response import Completions
 from geminid.doors.replies import send_whole
-from geminid.errors import ApiError, InvalidArgument, NotFound
+from geminid.errors import ApiError, InvalidArgument, NotFound, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.wire import developer_routes, routes
 from geminid.wire.generation import GenerateContentRequest
@@ -36,6 +36,7 @@ _CHAT = re.compile(
     r"/(?:(?P<version>v1|v1beta1)/(?P<parent>projects/[^/]+/locations/[^/]+)/endpoints/(?P<endpoint>[^/:]+)"
     r"|v1|v1beta/openai)/chat/completions"
 )
+_EMBEDDINGS = re.compile(r".*/(?:v1|openai|endpoints/[^/]+)/embeddings")
 _MODELS = re.compile(r"/(?P<base>v1|v1beta/openai)/models(?:/(?P<id>.+))?")
 
 
@@ -91,7 +92,7 @@ class OpenAIDoor:
         ``GET /v1/models`` is also the Developer API's, whose clients bring a key: in a header, or as ``key``.
         """
         if scope["method"] == "POST":
-            return _CHAT.fullmatch(scope["path"]) is not None
+            return bool(_CHAT.fullmatch(scope["path"]) or _EMBEDDINGS.fullmatch(scope["path"]))
         found = _MODELS.fullmatch(scope["path"]) if scope["method"] == "GET" else None
         return found is not None and (found["base"] != "v1" or not presented.of_request(scope).api_key)
 
@@ -101,6 +102,8 @@ class OpenAIDoor:
             reply = ChatReply(send)
             begin = functools.partial(self._begin, target, _presented(scope), reply)
             await pump.exchange(receive, reply, self._request_bytes, begin)
+        elif _EMBEDDINGS.fullmatch(scope["path"]):
+            await send_error(send, Unimplemented("embeddings is not supported by this server."))
         elif found := _MODELS.fullmatch(scope["path"]):
             await self._send_models(scope, send, found["base"], found["id"])
         else:

@@ -1,0 +1,51 @@
+// Asks by google-genai and prints what it got. The argument: vertex or developer.
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.google.genai.Client;
+import com.google.genai.types.HttpOptions;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+
+public class AskGenAI {
+  static String last(String name) {
+    return name.substring(name.lastIndexOf('/') + 1);
+  }
+
+  public static void main(String[] arguments) throws Exception {
+    String model = "gemini-2.5-flash", prompt = System.getenv("PROMPT");
+    var http = HttpOptions.builder().baseUrl(System.getenv("GEMINID_URL")).build();
+    var builder = Client.builder().httpOptions(http);
+    if (arguments[0].equals("vertex")) {
+      builder.vertexAI(true).project("p").location("us-central1");
+    } else {
+      builder.apiKey("any");
+    }
+    Map<String, Object> report = new HashMap<>();
+    try (Client client = builder.build()) {
+      var answer = client.models.generateContent(model, prompt, null);
+      var usage = answer.usageMetadata().get();
+      report.put("text", answer.text());
+      report.put("finish", answer.finishReason().toString());
+      report.put("usage", List.of(
+          usage.promptTokenCount().get(), usage.candidatesTokenCount().get(), usage.totalTokenCount().get()));
+      List<String> stream = new ArrayList<>();
+      try (var chunks = client.models.generateContentStream(model, prompt, null)) {
+        for (var chunk : chunks) {
+          stream.add(chunk.text() == null ? "" : chunk.text());
+          report.put("stream_finish", chunk.finishReason().toString());
+        }
+      }
+      report.put("stream", stream);
+      var chat = client.chats.create(model);
+      chat.sendMessage(prompt);
+      report.put("chat", chat.sendMessage(prompt).text());
+      report.put("counted", client.models.countTokens(model, prompt, null).totalTokens().get());
+      report.put("model", client.models.get(model, null).name().get().endsWith(model));
+      List<String> models = new ArrayList<>();
+      client.models.list(null).forEach(found -> models.add(last(found.name().get())));
+      report.put("models", models);
+    }
+    System.out.println(new ObjectMapper().writeValueAsString(report));
+  }
+}
