@@ -34,7 +34,7 @@ from geminid.engines.llama_process import Job, LlamaProcess
 
 PATH = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash"
 QUESTION = "Write a long story about a lighthouse keeper and the sea."
-OUTPUT_TOKENS = 64
+OUTPUT_TOKENS = 128
 CHUNKS = 200
 
 console = Console()

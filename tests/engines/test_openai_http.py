@@ -131,7 +131,6 @@ async def test_a_stream_becomes_events(fake: Any, engine: OpenAIHTTP, raw: Any, 
 @pytest.mark.parametrize(
     ("running", "dialect"),
     [
-        (lambda n: {"timings": {"predicted_n": n}}, "llama"),
         (lambda n: {"usage": {"prompt_tokens": 7, "completion_tokens": n}}, "vllm"),
     ],
 )

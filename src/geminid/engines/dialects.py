@@ -58,8 +58,6 @@ LLAMA = Dialect(
     extras={
         # Gemini samples by topK, topP and temperature alone; llama-server adds min_p = 0.05 unless told not to.
         "min_p": 0,
-        # Counts tokens as they come: a character may take several, and a chunk is a character.
-        "timings_per_token": True,
         # Without it the server writes nothing during the prompt and does not notice that its client has left.
         "return_progress": True,
     },

@@ -119,10 +119,6 @@ class _Usage(msgspec.Struct):
     completion_tokens_details: _OutputDetails | None = None
 
 
-class _Timings(msgspec.Struct):
-    predicted_n: int = 0
-
-
 class _Message(msgspec.Struct):
     content: str | None = None
 
@@ -136,7 +132,6 @@ class _Choice(msgspec.Struct):
 class _Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _Usage | None = None
-    timings: _Timings | None = None
     error: Any = None
 
 
@@ -201,9 +196,7 @@ class Reply:
     def _count(self, chunk: _Chunk) -> int:
         """Tokens since the last text, where the server tells the running sum; else one, as most servers send."""
         before = self._tokens
-        if chunk.timings is not None:
-            self._tokens = chunk.timings.predicted_n
-        elif chunk.usage is not None:
+        if chunk.usage is not None:
             self._tokens = chunk.usage.completion_tokens or 0
         else:
             self._tokens += 1
