@@ -103,6 +103,7 @@ class App:
         self.observe = Observe()
         self._state = state or state_folder()
         self._credentials = FileCredentials(self._state / "credentials.json")
+        self._gates = self._all_gates()
         server = settings.server
         handlers = self._handlers()
         self.listener = Listener(
@@ -121,14 +122,14 @@ class App:
         assert self._tls is not None
         return self._tls
 
-    def _gates(self) -> list[Gate]:
+    def _all_gates(self) -> list[Gate]:
         """What every call passes, in this order."""
         strict = self.settings.auth.mode == "strict"
         policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
         return [self.observe, Authenticate(policy)]
 
     def _handlers(self) -> Mapping[Method, Handler]:
-        gates = self._gates()
+        gates = self._gates
         prediction = PredictionService(self.registry)
         llm_utility = LlmUtilityService(self.registry)
         garden = ModelGardenService(self.registry)
@@ -142,7 +143,7 @@ class App:
         }
 
     def _developer_handlers(self, vertex: Mapping[Method, Handler]) -> Mapping[developer_routes.Method, Handler]:
-        gates = self._gates()
+        gates = self._gates
         models = ModelService(self.registry)
         return {
             developer_routes.GENERATE_CONTENT: vertex[routes.GENERATE_CONTENT],

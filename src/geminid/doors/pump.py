@@ -23,6 +23,7 @@ from geminid.wire.message import Message
 log = logging.getLogger("geminid.doors")
 
 _M = TypeVar("_M", bound=Message)
+_T = TypeVar("_T")
 
 _OFF_LOOP_BYTES = 256 * 1024
 
@@ -51,10 +52,15 @@ async def exchange(
 
 
 async def decode(cls: type[_M], body: bytes, version: str) -> _M:
-    """The message of a body; a large one is decoded on a thread, so that others are served meanwhile."""
+    """The message of a body in Google's JSON."""
+    return await parsed(lambda whole: json.decode(cls, whole, version), body)
+
+
+async def parsed(parse: Callable[[bytes], _T], body: bytes) -> _T:
+    """What ``parse`` makes of a body; of a large one on a thread, so that others are served meanwhile."""
     if len(body) > _OFF_LOOP_BYTES:
-        return await asyncio.to_thread(json.decode, cls, body, version)
-    return json.decode(cls, body, version)
+        return await asyncio.to_thread(parse, body)
+    return parse(body)
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

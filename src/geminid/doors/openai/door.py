@@ -6,7 +6,6 @@ answers. ``app.py`` sends here what ``matches``.
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import functools
 import re
@@ -28,9 +27,6 @@ from geminid.errors import ApiError, InvalidArgument, NotFound, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.wire import developer_routes, routes
 from geminid.wire.generation import GenerateContentRequest
-
-_OFF_LOOP_BYTES = 256 * 1024
-"""Bodies larger than this are translated on a thread, so that other requests are served meanwhile."""
 
 _CHAT = re.compile(
     r"/(?:(?P<version>v1|v1beta1)/(?P<parent>projects/[^/]+/locations/[^/]+)/endpoints/(?P<endpoint>[^/:]+)"
@@ -110,10 +106,7 @@ class OpenAIDoor:
             await send_error(send, NotFound("The requested URL was not found on this server."))
 
     async def _begin(self, target: _Target, credentials: Credentials, reply: ChatReply, body: bytes) -> Stream:
-        if len(body) > _OFF_LOOP_BYTES:
-            asked, request = await asyncio.to_thread(_translate, target, body)
-        else:
-            asked, request = _translate(target, body)
+        asked, request = await pump.parsed(functools.partial(_translate, target), body)
         method = routes.STREAM_GENERATE_CONTENT if asked.stream else routes.GENERATE_CONTENT
         call = Call(
             method=method.full_name(target.version),
