@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 SEEDS ?= seeds
 
-.PHONY: serve test lint fix bench docs seeds clients clean
+.PHONY: serve test lint fix bench docs seeds clients suites clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -27,6 +27,7 @@ fix: $(VENV)/.lint
 bench: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python bench/overhead.py $(ARGS)
+	$(BIN)/python bench/constraints.py $(ARGS)
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test
@@ -36,6 +37,11 @@ clients: $(VENV)/.test
 # Runs the samples of documentation pages, unchanged: make seeds SEEDS=folder ARGS="--only python,curl"
 seeds: $(VENV)/.test
 	$(BIN)/python tests/seeds/run_samples.py $(SEEDS) $(ARGS)
+
+# Installs test suites of others into the user's cache, and runs them: make suites ARGS="--only genai,langchain"
+suites: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/python tests/suites/run_suites.py $(ARGS)
 
 docs: $(VENV)/.serve
 	$(BIN)/python docs/generate.py

@@ -10,6 +10,7 @@ from geminid.gemini.support import FILLED, Support, support_of
 from geminid.wire import routes
 from geminid.wire.generation import GenerateContentRequest, GenerateContentResponse
 from geminid.wire.message import FieldSpec, Kind, Message, describe
+from geminid.wire.tools import Schema
 
 TARGET = Path(__file__).parent.parent / "COVERAGE.md"
 
@@ -24,6 +25,9 @@ What works, field by field. This page is generated from the tables that the serv
 
 A name that is not a field at all is answered with INVALID_ARGUMENT, as Google does.
 """
+
+_TOLD_BY_THEIR_NOTE = {(GenerateContentRequest, "system_instruction")}
+"""Fields whose message is told elsewhere, and of which not all of that works."""
 
 
 def coverage() -> str:
@@ -41,6 +45,7 @@ def coverage() -> str:
     ]
     lines += ["## Request", "", "| field | status | note |", "|---|---|---|"]
     lines += [*_request(GenerateContentRequest, ""), ""]
+    lines += ["## Schema", "", "| field | status | note |", "|---|---|---|", *_request(Schema, ""), ""]
     lines += ["## Answer", "", "| field | filled |", "|---|---|", *_answer(GenerateContentResponse, ""), ""]
     lines += [
         "## Models",
@@ -62,9 +67,12 @@ def _request(message: type[Message], path: str) -> Iterator[str]:
     for spec in describe(message).fields:
         state, note = support_of(message, spec)
         name = f"{path}{_name(spec)}"
+        inside = _of(spec) if state is Support.WORKS and spec.kind is Kind.MESSAGE else None
+        if inside is Schema and message is not Schema:
+            note = "[as below](#schema)"
         yield f"| `{name}` | {state.value} | {note} |"
-        if state is Support.WORKS and spec.kind is Kind.MESSAGE:
-            yield from _request(_of(spec), f"{name}.")
+        if inside not in (None, Schema) and (message, spec.name) not in _TOLD_BY_THEIR_NOTE:
+            yield from _request(inside, f"{name}.")
 
 
 def _answer(message: type[Message], path: str) -> Iterator[str]:

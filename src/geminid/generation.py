@@ -7,8 +7,11 @@ file is all they have in common. Values are frozen; nothing here does I/O.
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, assert_never
+
+import msgspec
 
 Role: TypeAlias = Literal["user", "model"]
 
@@ -20,7 +23,25 @@ class Text:
     text: str
 
 
-Piece: TypeAlias = Text
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
+    """A call that the model wants made. ``args`` is JSON; ``id`` is empty where nobody gave one."""
+
+    name: str
+    args: Mapping[str, Any]
+    id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionResponse:
+    """What a call gave, of the turn after it. ``id`` is that of the call, if it had one."""
+
+    name: str
+    response: Mapping[str, Any]
+    id: str = ""
+
+
+Piece: TypeAlias = Text | FunctionCall | FunctionResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +62,71 @@ class Sampling:
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
+    logprobs: int | None = None
+    """How many of the most likely tokens to tell at each place; 0 tells the chosen one alone, None nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The answer is JSON that validates against ``schema``, a JSON Schema; its properties come in that order."""
+
+    schema: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The answer is one of these texts, bare."""
+
+    texts: tuple[str, ...]
+
+
+Constraint: TypeAlias = JsonSchema | Choices
+
+
+class Calling(enum.Enum):
+    """What the model does with its functions."""
+
+    AUTO = "auto"
+    """It answers or calls."""
+    ANY = "any"
+    """It calls, and says nothing else."""
+    VALIDATED = "validated"
+    """As AUTO, with calls that validate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as it was declared. ``parameters`` is the JSON Schema of an object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """The functions of a request. ``allowed`` are the names that may be called: all, unless some were chosen."""
+
+    functions: tuple[Function, ...]
+    calling: Calling
+    allowed: frozenset[str]
+
+    @property
+    def callable(self) -> tuple[Function, ...]:
+        """The functions that may be called, in the order of their declaration."""
+        return tuple(function for function in self.functions if function.name in self.allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """How much to think before the answer: ``budget`` in tokens, where 0 asks for none, or an ``effort``.
+
+    ``include`` has the thoughts told; otherwise they are only counted.
+    """
+
+    include: bool = False
+    budget: int | None = None
+    effort: Literal["minimal", "low", "medium", "high"] | None = None
 
 
 _SEED_STEP = 0x9E3779B1
@@ -49,15 +135,19 @@ _SEED_STEP = 0x9E3779B1
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One prompt for one engine: system paragraphs, turns in order (the last asks), and how to sample.
+    """One prompt for one engine: system paragraphs, turns in order (the last asks), and how to answer.
 
-    ``candidates`` answers are wanted; an engine gives one, and is asked so many times.
+    ``candidates`` answers are wanted; an engine gives one, and is asked so many times. With ``tools`` the
+    ``constraint`` holds for the text alone. ``thinking`` is None where the model decides.
     """
 
     turns: tuple[Turn, ...]
-    system: tuple[Piece, ...] = ()
+    system: tuple[Text, ...] = ()
     sampling: Sampling = field(default_factory=Sampling)
     candidates: int = 1
+    constraint: Constraint | None = None
+    tools: Tools | None = None
+    thinking: Thinking | None = None
 
     def for_candidate(self, index: int) -> Generation:
         """The same for one of several candidates, each with a seed of its own when a seed is given."""
@@ -68,9 +158,31 @@ class Generation:
         return replace(self, sampling=replace(self.sampling, seed=own))
 
     def texts(self) -> list[str]:
-        """Every text of the prompt in order: what token counts add up (no template, no role overhead)."""
+        """Every text of the prompt in order: what token counts add up (no template, no role overhead).
+
+        Calls, their responses, declarations and a schema count as the JSON that they are.
+        """
         pieces = [*self.system, *(piece for turn in self.turns for piece in turn.pieces)]
-        return [piece.text for piece in pieces]
+        declared = [_json(function) for function in self.tools.functions] if self.tools else []
+        schema = [_json(self.constraint.schema)] if isinstance(self.constraint, JsonSchema) else []
+        return [*map(spelled, pieces), *declared, *schema]
+
+
+def spelled(piece: Piece) -> str:
+    """A piece as text. Calls and their responses are JSON without spaces; ids are nobody's words."""
+    match piece:
+        case Text(text):
+            return text
+        case FunctionCall(name, args):
+            return _json({"name": name, "args": args})
+        case FunctionResponse(name, response):
+            return _json({"name": name, "response": response})
+        case _:
+            assert_never(piece)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +204,7 @@ class FinishReason(enum.Enum):
     PROHIBITED_CONTENT = "prohibited_content"
     SPII = "spii"
     MALFORMED_FUNCTION_CALL = "malformed_function_call"
+    MODEL_ARMOR = "model_armor"
     OTHER = "other"
 
 
@@ -114,11 +227,25 @@ class TokenLogprobs:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """More text of one candidate. ``tokens`` is how many tokens it took (0 when the engine cannot tell)."""
+    """More text of one candidate, or of the thoughts that precede it.
+
+    ``tokens`` is how many tokens it took (0 when the engine cannot tell); ``logprobs`` has an entry for each,
+    where they were asked for.
+    """
 
     text: str
     candidate: int = 0
     tokens: int = 1
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    thought: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """A whole call. Calls come after all text, and ``tokens`` and ``logprobs`` tell as those of a Delta do."""
+
+    call: FunctionCall
+    tokens: int = 0
     logprobs: tuple[TokenLogprobs, ...] = ()
 
 
@@ -149,4 +276,4 @@ class Usage:
         )
 
 
-Event: TypeAlias = Delta | Finish | Usage
+Event: TypeAlias = Delta | Called | Finish | Usage

@@ -77,6 +77,13 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
+def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that answers as `tools.toml` says."""
+    script = Path(__file__).with_name("tools.toml")
+    yield from _serve(tmp_path_factory.mktemp("tools"), "--engine", f"scripted:{script}")
+
+
+@pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server whose answer is fixed."""
     yield from _serve(tmp_path_factory.mktemp("scripted"), "--engine", "scripted")
@@ -90,14 +97,14 @@ def ask(scripted: Server, tmp_path: Path) -> Ask:
     """Runs a program that asks the scripted server; gives back its report, the last line that it prints, in JSON.
 
     Its environment says where the server is and whom to trust, and has default credentials from the server's
-    metadata endpoint. Keywords are more variables. Of a report, streams are joined.
+    metadata endpoint. Keywords are more variables, or another server. Of a report, streams are joined.
     """
 
-    def ask(*command: str | Path, **variables: str) -> dict[str, Any]:
+    def ask(*command: str | Path, server: Server = scripted, **variables: str) -> dict[str, Any]:
         done = subprocess.run(
             [str(word) for word in command],
             cwd=tmp_path,
-            env=_environment(scripted, tmp_path) | variables,
+            env=_environment(server, tmp_path) | variables,
             capture_output=True,
             text=True,
             timeout=90,
@@ -158,4 +165,27 @@ def expected() -> dict[str, Any]:
         "computed": 6,
         "model": True,
         "models": True,
+        "object": {"title": "1", "kind": "bread"},
+        "called": ["get_time", {"zone": "1"}],
+    }
+
+
+@pytest.fixture(scope="session")
+def expected_of_vertexai() -> dict[str, Any]:
+    """What `tools_vertexai.py` reports."""
+    paris, rome = ["get_weather", {"city": "Paris"}], ["get_weather", {"city": "Rome"}]
+    texts = ["It is sunny in Paris.", "It is warmer in Paris."]
+    return {
+        "by_hand": [[paris], [paris, rome], texts, ["user", "model"] * 4],
+        "by_itself": [*texts, TEXT],
+        "any": [["get_weather", {"city": "1"}]],
+        "allowed": [["get_time", {"zone": "Europe/Rome", "hours": 1}]],
+        "auto": TEXT,
+        "none": TEXT,
+        "object": '{"grams": [1, 1], "title": "1", "kind": "bread"}',
+        "enum": "bread",
+        "candidates": [[0, TEXT], [1, TEXT], [2, TEXT]],
+        "usage": [1, 18],
+        "average": -0.375,
+        "chosen": [["Blue", -0.25], [".", -0.5]],
     }

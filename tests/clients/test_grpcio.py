@@ -94,7 +94,8 @@ def test_tokens_are_counted_by_the_service_that_the_version_has_it_in(
 
 def test_a_refused_field_is_named(scripted: Server) -> None:
     tools = [aiplatform_v1.Tool(code_execution=aiplatform_v1.Tool.CodeExecution())]
-    with grpc.insecure_channel(scripted.grpc) as channel, pytest.raises(grpc.RpcError, match="`tools`") as error:
+    refused = r"`tools\[0\]\.code_execution`"
+    with grpc.insecure_channel(scripted.grpc) as channel, pytest.raises(grpc.RpcError, match=refused) as error:
         method(channel, aiplatform_v1, "PredictionService/GenerateContent")(
             request(aiplatform_v1, tools=tools), timeout=10
         )

@@ -21,7 +21,6 @@ TEXT = "This is a scripted answer."
 KEYS = {
     ":countTokens": "totalTokens",
     ":computeTokens": "tokensInfo",
-    "/chat/completions": "choices",
     "/publishers/google/models/": "name",
     "/publishers/google/models": "publisherModels",
     "/openai/models": "data",
@@ -49,6 +48,7 @@ class Request:
     unserved: str = ""
     status: int = 200
     gives: str = ""
+    says: str = TEXT
 
 
 def requests() -> Iterator[Any]:
@@ -104,7 +104,7 @@ def has_form(request: Request, content_type: str, text: str) -> bool:
         chunks = [json.loads(line[6:]) for line in text.split("\r\n\r\n") if line] if events else json.loads(text)
         finishes = [chunk["candidates"][0].get("finishReason") for chunk in chunks]
         last = 1 if "enum-encoding" in query else "STOP"
-        return events == ("alt=sse" in query) and said(chunks) == TEXT and finishes == [None] * 6 + [last]
+        return events == ("alt=sse" in query) and said(chunks) == request.says and finishes == [None] * 6 + [last]
     if path.endswith("/chat/completions") and request.body.get("stream"):
         return text.endswith("data: [DONE]\n\n") and content_type == "text/event-stream"
     if request.gives == "text":
@@ -112,7 +112,9 @@ def has_form(request: Request, content_type: str, text: str) -> bool:
     answer = json.loads(text)
     assert content_type == "application/json"
     if path.endswith(":generateContent"):
-        return said([answer]) == TEXT and "totalTokenCount" in answer["usageMetadata"]
+        return said([answer]) == request.says and "totalTokenCount" in answer["usageMetadata"]
+    if path.endswith("/chat/completions"):
+        return bool(answer["choices"][0]["message"]["content"] == request.says)
     return bool(answer[request.gives or KEYS[next(tail for tail in KEYS if tail in path)]])
 
 

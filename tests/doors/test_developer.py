@@ -165,10 +165,10 @@ async def test_an_answer_has_the_developer_apis_form(ask: Any) -> None:
 
     answer = json.loads(body)
     assert list(answer) == ["candidates", "usageMetadata", "modelVersion", "responseId"]
-    assert answer["candidates"] == [
-        {"content": {"parts": [{"text": ANSWER}], "role": "model"}, "finishReason": "STOP", "index": 0}
-    ]
-    assert list(answer["candidates"][0]) == ["content", "finishReason", "index"]
+    (candidate,) = answer["candidates"]
+    assert list(candidate) == ["content", "finishReason", "index", "avgLogprobs"]
+    assert candidate["content"] == {"parts": [{"text": ANSWER}], "role": "model"}
+    assert candidate["index"] == 0
     assert answer["usageMetadata"] == {"promptTokenCount": 6, "candidatesTokenCount": 6, "totalTokenCount": 12}
     assert answer["modelVersion"] == "gemini-1.5-flash-002"
 

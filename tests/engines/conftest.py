@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,13 +18,36 @@ from geminid.engines import weights
 from geminid.engines.llama_process import Job, LlamaProcess, Told
 from geminid.engines.script import Answer, Chunk, Script
 from geminid.engines.scripted import Scripted
-from geminid.generation import Delta, Finish, FinishReason, Generation, Sampling, Text, Turn, Usage
+from geminid.generation import (
+    Called,
+    Calling,
+    Choices,
+    Constraint,
+    Delta,
+    Event,
+    Finish,
+    FinishReason,
+    Function,
+    FunctionCall,
+    FunctionResponse,
+    Generation,
+    JsonSchema,
+    Piece,
+    Sampling,
+    Text,
+    TokenLogprobs,
+    Tools,
+    Turn,
+    Usage,
+)
 
 SCRIPT = Script(
     answers=[
         Answer(when="story", chunks=[Chunk(text=" once", delay_ms=2)], repeat=5000),
         Answer(when="long prompt", chunks=["Read."], first_delay_ms=60_000),
         Answer(when="emoji", chunks=["😀", "🎉", "你", "好", " é"]),
+        Answer(when="form", conform=True),
+        Answer(when="riddle", chunks=[Chunk(text="Hm, a river?", thought=True), "A", " river."]),
         Answer(chunks=["The", " sky", " is", " blue", "."]),
     ]
 )
@@ -86,22 +109,12 @@ class FakeServer:
 
     async def _play(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        body = self.body
-        names = {FinishReason.STOP: "stop", FinishReason.MAX_TOKENS: "length"}
-        async with aclosing(self.speaker.generate(_generation(body))) as events:
+        async with aclosing(self.speaker.generate(_generation(self.body))) as events:
             async for event in events:
                 if not response.prepared:
                     await response.prepare(request)
-                chunk: dict[str, Any] = {"choices": [{"index": 0, "delta": {}}]}
-                match event:
-                    case Delta():
-                        chunk["choices"][0]["delta"] = {"content": event.text}
-                    case Finish():
-                        chunk["choices"][0]["finish_reason"] = names[event.reason]
-                    case Usage():
-                        usage = {"prompt_tokens": event.prompt, "completion_tokens": event.output}
-                        chunk = {"choices": [], "usage": usage}
-                await response.write(_data(chunk))
+                for chunk in _chunks(event):
+                    await response.write(_data(chunk))
         await response.write(b"data: [DONE]\n\n")
         return response
 
@@ -115,14 +128,79 @@ class FakeServer:
         return web.json_response({"data": [{"id": "first", "max_model_len": 4096}, {"id": "second"}]})
 
 
-def _generation(body: dict[str, Any]) -> Generation:
-    turns = [
-        Turn("model" if message["role"] == "assistant" else "user", (Text(message["content"]),))
-        for message in body["messages"]
-        if message["role"] != "system"
+def _chunks(event: Event) -> Iterator[dict[str, Any]]:
+    """An event as vLLM would send it."""
+    match event:
+        case Delta():
+            delta = {"reasoning" if event.thought else "content": event.text}
+            yield {"choices": [{"index": 0, "delta": delta, "logprobs": _logprobs(event.logprobs)}]}
+        case Called():
+            whole = json.dumps(event.call.args)
+            first = {
+                "id": event.call.id or "call-7",
+                "function": {"name": event.call.name, "arguments": whole[:3]},
+            }
+            for piece in (first, {"function": {"arguments": whole[3:]}}):
+                yield {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, **piece}]}}]}
+        case Finish():
+            names = {FinishReason.STOP: "stop", FinishReason.MAX_TOKENS: "length"}
+            yield {"choices": [{"index": 0, "delta": {}, "finish_reason": names[event.reason]}]}
+        case Usage():
+            counts = {"prompt_tokens": event.prompt, "completion_tokens": event.output + event.thoughts}
+            yield {"choices": [], "usage": counts}
+
+
+def _logprobs(places: Sequence[TokenLogprobs]) -> dict[str, Any] | None:
+    content = [
+        {
+            "token": place.chosen.token,
+            "logprob": place.chosen.logprob,
+            "top_logprobs": [{"token": other.token, "logprob": other.logprob} for other in place.top],
+        }
+        for place in places
     ]
-    limits = Sampling(max_output_tokens=body.get("max_tokens"), stop_sequences=tuple(body.get("stop", ())))
-    return Generation(tuple(turns), sampling=limits)
+    return {"content": content} if content else None
+
+
+def _generation(body: dict[str, Any]) -> Generation:
+    """What vLLM would be asked, asked of the scripted engine."""
+    messages = [message for message in body["messages"] if message["role"] != "system"]
+    sampling = Sampling(
+        max_output_tokens=body.get("max_tokens"),
+        stop_sequences=tuple(body.get("stop", ())),
+        logprobs=body["top_logprobs"] if body.get("logprobs") else None,
+    )
+    return Generation(
+        tuple(
+            Turn("model" if message["role"] == "assistant" else "user", _pieces(message)) for message in messages
+        ),
+        sampling=sampling,
+        constraint=_constraint(**body.get("structured_outputs", {})),
+        tools=_tools(body["tools"], body["tool_choice"]) if "tools" in body else None,
+    )
+
+
+def _pieces(message: dict[str, Any]) -> tuple[Piece, ...]:
+    if message["role"] == "tool":
+        return (FunctionResponse("", json.loads(message["content"]), message["tool_call_id"]),)
+    calls = [(call["id"], call["function"]) for call in message.get("tool_calls", ())]
+    text = message["content"]
+    return (
+        *([Text(text)] if text is not None else []),
+        *(FunctionCall(function["name"], json.loads(function["arguments"]), id_) for id_, function in calls),
+    )
+
+
+def _constraint(json: dict[str, Any] | None = None, choice: list[str] | None = None) -> Constraint | None:
+    if choice is not None:
+        return Choices(tuple(choice))
+    return None if json is None else JsonSchema(json)
+
+
+def _tools(tools: list[Any], choice: Any) -> Tools:
+    functions = tuple(Function(**tool["function"]) for tool in tools)
+    calling = Calling.AUTO if choice == "auto" else Calling.ANY
+    return Tools(functions, calling, frozenset(function.name for function in functions))
 
 
 @pytest.fixture

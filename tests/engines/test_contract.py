@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import jsonschema
 import pytest
 
 from geminid.engines.base import Engine, State
-from geminid.engines.llama import Llama
+from geminid.engines.llama import SMALL_MODEL_BOUNDS, Llama
 from geminid.engines.openai_http import OpenAIHTTP
-from geminid.generation import Delta, Event, Finish, FinishReason, Generation, Sampling, Text, Turn, Usage
+from geminid.generation import (
+    Called,
+    Calling,
+    Choices,
+    Delta,
+    Event,
+    Finish,
+    FinishReason,
+    Function,
+    FunctionCall,
+    FunctionResponse,
+    Generation,
+    JsonSchema,
+    Sampling,
+    Text,
+    Thinking,
+    TokenLogprobs,
+    Tools,
+    Turn,
+    Usage,
+)
 
 FREE_SECONDS = 3.0
 """The promise is a second; the machines that run tests are sometimes busy."""
@@ -22,15 +44,21 @@ FREE_SECONDS = 3.0
 QUESTION = "Why is the sky blue?"
 STORY = "Tell me a long story about a river."
 LONG_PROMPT = "This is a long prompt. " + "word " * 2000
+FORM = "Tell me of a river, in the form that is asked for."
+RIDDLE = "A riddle: what runs and never walks?"
 EMOJI = "Reply only with these emoji and letters: 👩‍👩‍👧 你好 😀 é"
 
 
 @dataclass(frozen=True)
 class Subject:
-    """An engine, and a way to see from behind it how many generations it is working on."""
+    """An engine, and a way to see from behind it how many generations it is working on.
+
+    ``thinks``: what answers the riddle is a model that reasons.
+    """
 
     engine: Engine
     busy: Callable[[], Awaitable[int]]
+    thinks: bool = False
 
     async def ready(self) -> Subject:
         async with asyncio.timeout(30):
@@ -50,7 +78,7 @@ async def scripted(fake: Any) -> Subject:
     async def busy() -> int:
         return int(engine.active)
 
-    return await Subject(engine, busy).ready()
+    return await Subject(engine, busy, thinks=True).ready()
 
 
 @pytest.fixture
@@ -60,7 +88,7 @@ async def openai_http(fake: Any) -> AsyncIterator[Subject]:
     async def busy() -> int:
         return fake.active
 
-    yield await Subject(engine, busy).ready()
+    yield await Subject(engine, busy, thinks=True).ready()
     await engine.aclose()
 
 
@@ -68,7 +96,7 @@ async def openai_http(fake: Any) -> AsyncIterator[Subject]:
 async def openai_http_on_llama(child: Any) -> AsyncIterator[Subject]:
     process, told = child
     url = f"http://127.0.0.1:{told.port}"
-    engine = OpenAIHTTP(url, api_key=process.key, dialect="llama")
+    engine = OpenAIHTTP(url, api_key=process.key, dialect="llama", bounds=SMALL_MODEL_BOUNDS)
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {process.key}"}) as session:
 
         async def busy() -> int:
@@ -104,16 +132,36 @@ def subject(request: pytest.FixtureRequest) -> Subject:
     return found
 
 
-def asking(text: str, **sampling: Any) -> Generation:
-    return Generation((Turn("user", (Text(text),)),), sampling=Sampling(temperature=0, **sampling))
+def asking(
+    text: str,
+    constraint: JsonSchema | Choices | None = None,
+    tools: Tools | None = None,
+    thinking: Thinking | None = None,
+    **sampling: Any,
+) -> Generation:
+    return Generation(
+        (Turn("user", (Text(text),)),),
+        sampling=Sampling(temperature=0, **sampling),
+        constraint=constraint,
+        tools=tools,
+        thinking=thinking,
+    )
 
 
 async def events_of(engine: Engine, generation: Generation) -> list[Event]:
     return [event async for event in engine.generate(generation)]
 
 
-def text_of(events: list[Event]) -> str:
-    return "".join(event.text for event in events if isinstance(event, Delta))
+def text_of(events: list[Event], *, thought: bool = False) -> str:
+    return "".join(event.text for event in events if isinstance(event, Delta) and event.thought is thought)
+
+
+def calls_of(events: list[Event]) -> list[FunctionCall]:
+    return [event.call for event in events if isinstance(event, Called)]
+
+
+def places_of(events: list[Event]) -> list[TokenLogprobs]:
+    return [place for event in events if isinstance(event, Delta) for place in event.logprobs]
 
 
 async def test_it_says_when_it_is_ready(subject: Subject) -> None:
@@ -154,6 +202,106 @@ async def test_characters_are_never_broken(subject: Subject) -> None:
 
     assert "\ufffd" not in text_of(deltas)
     assert "你好" in text_of(deltas)
+
+
+RIVER = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "minLength": 1, "maxLength": 20},
+        "length": {"type": "integer", "minimum": 1, "maximum": 10_000},
+        "countries": {
+            "type": "array",
+            "items": {"enum": ["France", "Peru", "China"]},
+            "minItems": 1,
+            "maxItems": 3,
+        },
+    },
+    "required": ["name", "length", "countries"],
+    "additionalProperties": False,
+}
+LOOK_UP = Function("look_up", "Looks up a river.", RIVER)
+ASK = Function("ask", "Asks the user.", {"type": "object", "properties": {}, "additionalProperties": False})
+
+
+async def test_a_constrained_answer_validates(subject: Subject) -> None:
+    events = await events_of(subject.engine, asking(FORM, JsonSchema(RIVER), max_output_tokens=200))
+
+    jsonschema.validate(json.loads(text_of(events)), RIVER)
+    assert Finish(FinishReason.STOP) in events
+
+
+async def test_it_chooses_one_of_the_choices(subject: Subject) -> None:
+    assert subject.engine.capabilities.choices
+    choices = ("🌊🎉", "👩‍👩‍👧 alpha", "你好")
+
+    deltas = await events_of(subject.engine, asking(FORM, Choices(choices), max_output_tokens=40))
+
+    assert text_of(deltas) in choices
+    assert not any("\ufffd" in delta.text for delta in deltas if isinstance(delta, Delta))
+
+
+@pytest.mark.parametrize("allowed", [{"look_up", "ask"}, {"look_up"}, {"ask"}])
+async def test_where_it_must_call_it_calls_what_it_may(subject: Subject, allowed: set[str]) -> None:
+    tools = Tools((LOOK_UP, ASK), Calling.ANY, frozenset(allowed))
+
+    events = await events_of(subject.engine, asking(FORM, tools=tools, max_output_tokens=400))
+
+    calls = calls_of(events)
+    assert calls
+    assert text_of(events) == ""
+    for call in calls:
+        assert call.name in allowed
+        jsonschema.validate(call.args, LOOK_UP.parameters if call.name == "look_up" else ASK.parameters)
+    assert [type(event) for event in events] == [Called] * len(calls) + [Finish, Usage]
+    assert Finish(FinishReason.STOP) in events
+    assert 0 < sum(event.tokens for event in events if isinstance(event, Called)) <= events[-1].output
+
+
+async def test_what_a_call_gave_is_heard(subject: Subject) -> None:
+    calls = (FunctionCall("look_up", {"name": "Seine"}), FunctionCall("ask", {}))
+    answers = (FunctionResponse("look_up", {"length": 775}), FunctionResponse("ask", {"error": "asleep"}))
+    turns = (Turn("user", (Text(QUESTION),)), Turn("model", calls), Turn("user", answers))
+    tools = Tools((LOOK_UP, ASK), Calling.AUTO, frozenset({"look_up", "ask"}))
+
+    events = await events_of(
+        subject.engine, Generation(turns, sampling=Sampling(0, max_output_tokens=60), tools=tools)
+    )
+
+    assert text_of(events) or calls_of(events)
+    assert isinstance(events[-2], Finish)
+
+
+@pytest.mark.parametrize("top", [0, 3])
+async def test_each_token_has_its_log_probability(subject: Subject, top: int) -> None:
+    events = await events_of(subject.engine, asking(QUESTION, logprobs=top, max_output_tokens=20))
+
+    deltas = [event for event in events if isinstance(event, Delta)]
+    places = places_of(events)
+    assert [len(delta.logprobs) for delta in deltas] == [delta.tokens for delta in deltas]
+    assert "".join(place.chosen.token for place in places) == text_of(events)
+    assert all(place.chosen.logprob <= 0 for place in places)
+    assert all(len(place.top) <= top for place in places)
+    assert all(list(place.top) == sorted(place.top, key=lambda one: -one.logprob) for place in places)
+    assert any(place.top for place in places) == (top > 0)
+
+
+async def test_log_probabilities_are_told_where_they_are_asked_for(subject: Subject) -> None:
+    assert not places_of(await events_of(subject.engine, asking(QUESTION, max_output_tokens=20)))
+
+
+async def test_thoughts_are_no_text(subject: Subject) -> None:
+    thinking = Thinking(include=True, budget=100)
+
+    *deltas, finish, usage = await events_of(
+        subject.engine, asking(RIDDLE, thinking=thinking, max_output_tokens=60)
+    )
+
+    assert "<think>" not in text_of(deltas)
+    assert finish in (Finish(FinishReason.STOP), Finish(FinishReason.MAX_TOKENS))
+    if subject.thinks:
+        assert text_of(deltas, thought=True) == "Hm, a river?"
+        assert text_of(deltas) == "A river."
+        assert usage.thoughts > 0
 
 
 async def test_nothing_happens_before_the_first_event_is_asked_for(subject: Subject) -> None:

@@ -43,7 +43,9 @@ def model(**changes: Any) -> bytes:
     }
     entries |= {key.replace("__", "."): change for key, change in changes.items()}
     body = b"".join(string(key) + value(what) for key, what in entries.items())
-    return struct.pack("<4sIQQ", b"GGUF", 3, 0, len(entries)) + body
+    tensors = [string("embedding") + struct.pack("<IQQIQ", 2, 576, 49_152, 3, 0)]
+    tensors += [string("norm") + struct.pack("<IQIQ", 1, 576, 0, 99)]
+    return struct.pack("<4sIQQ", b"GGUF", 3, len(tensors), len(entries)) + body + b"".join(tensors)
 
 
 @pytest.fixture
@@ -63,8 +65,13 @@ def test_sizes_and_control_tokens(read: Any) -> None:
     assert header.kv_heads == 90
     assert header.head_sizes == (64, 64)
     assert set(header.control_tokens) == {"<|end|>"}
+    assert header.parameters == 576 * 49_152 + 576
     assert not header.k_quants
     assert read(model(general__file_type=15)).k_quants
+
+
+def test_the_first_of_several_files_does_not_tell_the_parameters(read: Any) -> None:
+    assert read(model(split__count=2)).parameters == 0
 
 
 def test_layers_may_differ(read: Any) -> None:
@@ -106,3 +113,4 @@ def test_the_default_model(smollm2: Path) -> None:
 
     assert (header.context_tokens, header.kv_heads, header.head_sizes) == (8192, 90, (64, 64))
     assert {"<|im_start|>", "<|im_end|>", "<|endoftext|>"} <= set(header.control_tokens)
+    assert header.parameters == 134_515_008

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -14,13 +15,35 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jsonschema
 import psutil
 import pytest
 
 from geminid import errors
 from geminid.engines.base import State
+from geminid.engines.chat_request import Writer
+from geminid.engines.dialects import LLAMA
 from geminid.engines.llama import Bounds, Llama
-from geminid.generation import Delta, Event, Finish, Generation, Sampling, Text, Turn, Usage
+from geminid.engines.openai_http import OpenAIHTTP
+from geminid.generation import (
+    Called,
+    Calling,
+    Choices,
+    Constraint,
+    Delta,
+    Event,
+    Finish,
+    FinishReason,
+    Function,
+    Generation,
+    JsonSchema,
+    Sampling,
+    Text,
+    Thinking,
+    Tools,
+    Turn,
+    Usage,
+)
 
 pytestmark = pytest.mark.model
 
@@ -53,11 +76,23 @@ async def ready(engine: Llama) -> Llama:
     return engine
 
 
-def asking(text: str, **sampling: Any) -> Generation:
-    return Generation((Turn("user", (Text(text),)),), sampling=Sampling(**sampling))
+def asking(
+    text: str,
+    constraint: Constraint | None = None,
+    tools: Tools | None = None,
+    thinking: Thinking | None = None,
+    **sampling: Any,
+) -> Generation:
+    return Generation(
+        (Turn("user", (Text(text),)),),
+        sampling=Sampling(**sampling),
+        constraint=constraint,
+        tools=tools,
+        thinking=thinking,
+    )
 
 
-async def events_of(engine: Llama, generation: Generation) -> list[Event]:
+async def events_of(engine: Llama | OpenAIHTTP, generation: Generation) -> list[Event]:
     return [event async for event in engine.generate(generation)]
 
 
@@ -126,6 +161,148 @@ async def test_the_same_request_gets_the_same_answer_in_any_company(llama: Llama
     )
 
     assert cached == answers[1] == answers[3] == alone
+
+
+NODE = {
+    "type": "object",
+    "properties": {"value": {"type": "string"}, "children": {"type": "array", "items": {"$ref": "#/$defs/node"}}},
+    "required": ["value", "children"],
+    "additionalProperties": False,
+}
+SCHEMAS: dict[str, dict[str, Any]] = {
+    "flat": {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer", "minimum": 0, "maximum": 120}},
+        "required": ["name", "age"],
+        "additionalProperties": False,
+    },
+    "array of enums": {
+        "type": "array",
+        "items": {"enum": ["red", "green", 7, None]},
+        "minItems": 2,
+        "maxItems": 4,
+    },
+    "strings that must look like something": {
+        "type": "object",
+        "properties": {
+            "code": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{4}$"},
+            "day": {"type": "string", "format": "date"},
+            "either": {"anyOf": [{"type": "number"}, {"type": "null"}]},
+        },
+        "required": ["code", "day", "either"],
+        "additionalProperties": False,
+    },
+    "a tree that may grow without end": {"$ref": "#/$defs/node", "$defs": {"node": NODE}},
+    "any JSON": {},
+    "open object of lists": {
+        "type": "object",
+        "additionalProperties": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+        "minProperties": 2,
+    },
+}
+
+
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
+@pytest.mark.parametrize("temperature", [0, 1.5])
+async def test_answers_validate_and_end(llama: Llama, schema: dict[str, Any], temperature: float) -> None:
+    events = await events_of(
+        llama,
+        asking("Make up a person.", JsonSchema(schema), temperature=temperature, seed=3, max_output_tokens=1500),
+    )
+
+    text = "".join(event.text for event in events if isinstance(event, Delta))
+    jsonschema.validate(json.loads(text), schema, format_checker=jsonschema.FormatChecker())
+    assert Finish(FinishReason.STOP) in events
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_where_it_must_call_every_call_validates(llama: Llama, seed: int) -> None:
+    schemas = {"person": SCHEMAS["flat"], "tree": SCHEMAS["a tree that may grow without end"], "other": {}}
+    functions = tuple(Function(name, f"Makes a {name}.", schema) for name, schema in schemas.items())
+    tools = Tools(functions, Calling.ANY, frozenset({"person", "tree"}))
+
+    events = await events_of(
+        llama, asking("Make up a person and a tree.", tools=tools, temperature=1.5, seed=seed)
+    )
+
+    calls = [event.call for event in events if isinstance(event, Called)]
+    assert 1 <= len(calls) <= 4
+    assert len(events) == len(calls) + 2
+    for call in calls:
+        assert call.name in tools.allowed
+        jsonschema.validate(call.args, schemas[call.name])
+
+
+async def test_the_same_seed_gives_the_same_constrained_answer_in_any_company(llama: Llama) -> None:
+    question = asking(
+        "Make up a person.", JsonSchema(SCHEMAS["flat"]), temperature=1.5, seed=11, max_output_tokens=200
+    )
+    alone = await said(llama, question)
+
+    answers = await asyncio.gather(
+        said(llama, question),
+        said(llama, asking(STORY, max_output_tokens=60, temperature=1.0)),
+        said(llama, question),
+        said(llama, asking(STORY, Choices(("a river", "a lake")))),
+    )
+
+    assert answers[0] == answers[2] == alone
+    assert answers[3] in ("a river", "a lake")
+
+
+async def test_log_probabilities_are_those_of_the_child(child: Any) -> None:
+    process, told = child
+    url = f"http://127.0.0.1:{told.port}"
+    engine = OpenAIHTTP(f"{url}/v1", "any", api_key=process.key, dialect=LLAMA)
+    question = asking("What is a river?", temperature=0.7, seed=5, max_output_tokens=40, logprobs=4)
+
+    events = await events_of(engine, question)
+    await engine.aclose()
+
+    body = Writer(LLAMA).body("any", question, 4096) | {"stream": False, "top_logprobs": 4}
+    del body["stream_options"], body["return_progress"]
+    key = {"Authorization": f"Bearer {process.key}"}
+    async with aiohttp.request("POST", f"{url}/v1/chat/completions", json=body, headers=key) as answer:
+        raw = (await answer.json())["choices"][0]["logprobs"]["content"]
+    places = [place for event in events if isinstance(event, Delta) for place in event.logprobs]
+    assert [place.chosen.token_id for place in places] == [one["id"] for one in raw]
+    assert [place.chosen.logprob for place in places] == pytest.approx([one["logprob"] for one in raw], abs=1e-6)
+    for place, one in zip(places, raw, strict=True):
+        assert [(other.token, other.token_id) for other in place.top] == [
+            (other["token"], other["id"]) for other in one["top_logprobs"]
+        ]
+        assert [other.logprob for other in place.top] == pytest.approx(
+            [other["logprob"] for other in one["top_logprobs"]], abs=1e-6
+        )
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 8, 30])
+async def test_a_character_of_several_tokens_is_told_whole_or_not_at_all(llama: Llama, limit: int) -> None:
+    whole = "🦜👩‍👩‍👧 é 𝔘你"
+    question = asking("Go on.", Choices((whole,)), temperature=0, logprobs=0, max_output_tokens=limit)
+
+    deltas = [event for event in await events_of(llama, question) if isinstance(event, Delta)]
+
+    assert whole.startswith("".join(delta.text for delta in deltas))
+    for delta in deltas:
+        assert "".join(place.chosen.token for place in delta.logprobs) == delta.text
+
+
+@pytest.mark.parametrize(
+    "thinking", [Thinking(budget=0), Thinking(budget=16), Thinking(include=True, effort="high")]
+)
+async def test_a_model_that_cannot_think_is_not_disturbed_by_being_asked_to(
+    llama: Llama, thinking: Thinking
+) -> None:
+    plain = await events_of(llama, asking("What is a river?", temperature=0, max_output_tokens=20))
+
+    asked = await events_of(
+        llama, asking("What is a river?", thinking=thinking, temperature=0, max_output_tokens=20)
+    )
+
+    assert [event for event in asked if not isinstance(event, Usage)] == [
+        event for event in plain if not isinstance(event, Usage)
+    ]
 
 
 async def test_seeds_differ(llama: Llama) -> None:

@@ -2,28 +2,41 @@ from __future__ import annotations
 
 import asyncio
 import re
+import tomllib
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import pytest
 
 from geminid import errors
-from geminid.engines.script import FinishName
-from geminid.engines.scripted import Script, Scripted, ScriptError
+from geminid.engines.scripted import Script, Scripted
 from geminid.generation import (
+    Called,
+    Calling,
+    Choices,
     Delta,
     Event,
     Finish,
     FinishReason,
+    Function,
+    FunctionCall,
+    FunctionResponse,
     Generation,
+    JsonSchema,
     Logprob,
+    Piece,
     Sampling,
     Text,
     TokenLogprobs,
+    Tools,
     Turn,
     Usage,
 )
+
+SENTENCE = "This is a scripted answer."
+PLACE = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 
 
 @pytest.fixture
@@ -42,6 +55,16 @@ def asking(text: str = "Hello", **sampling: Any) -> Generation:
     return Generation((Turn("user", (Text(text),)),), sampling=Sampling(**sampling))
 
 
+def calling(mode: Calling, *names: str, allowed: str) -> Tools:
+    return Tools(tuple(Function(name, "", PLACE) for name in names), mode, frozenset({allowed}))
+
+
+def certain(token: str, token_id: int, logprob: float = -0.125) -> TokenLogprobs:
+    """A token without alternatives."""
+    chosen = Logprob(token, logprob, token_id)
+    return TokenLogprobs(chosen, (chosen,))
+
+
 async def events_of(engine: Scripted, generation: Generation | None = None) -> list[Event]:
     return [event async for event in engine.generate(generation or asking())]
 
@@ -53,7 +76,7 @@ async def said(engine: Scripted, generation: Generation | None = None) -> str:
 async def test_without_a_script_it_says_one_sentence() -> None:
     events = await events_of(Scripted(), asking("What is the capital of France?"))
 
-    assert "".join(event.text for event in events if isinstance(event, Delta)) == "This is a scripted answer."
+    assert "".join(event.text for event in events if isinstance(event, Delta)) == SENTENCE
     assert events[-2:] == [Finish(FinishReason.STOP), Usage(prompt=7, output=6)]
 
 
@@ -111,16 +134,178 @@ async def test_probabilities_finish_reason_and_usage_are_those_of_the_script(pla
         [[answers]]
         chunks = [{text = "Yes", tokens = 2, top = {No = -2.5, Yes = -0.1}}, {text = "!", logprob = -0.5}]
         finish = "SAFETY"
+        finish_message = "Too harmful."
         usage = {prompt = 10, cached = 4, thoughts = 3}
     """)
 
-    yes, mark, finish, usage = await events_of(engine)
+    yes, mark, finish, usage = await events_of(engine, asking(logprobs=5))
 
-    top = (Logprob("Yes", -0.1), Logprob("No", -2.5))
-    assert yes == Delta("Yes", tokens=2, logprobs=(TokenLogprobs(Logprob("Yes", -0.1), top),))
-    assert mark == Delta("!", logprobs=(TokenLogprobs(Logprob("!", -0.5)),))
-    assert finish == Finish(FinishReason.SAFETY)
+    top = (Logprob("Yes", -0.1, 1303016265), Logprob("No", -2.5, 1915620541))
+    assert yes == Delta("Yes", tokens=2, logprobs=(TokenLogprobs(top[0], top),))
+    assert mark == Delta("!", logprobs=(certain("!", 510394323, -0.5),))
+    assert finish == Finish(FinishReason.SAFETY, message="Too harmful.")
     assert usage == Usage(prompt=10, output=3, cached=4, thoughts=3)
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"), [(None, None), (0, []), (1, [" b"]), (2, [" b", " a"]), (9, [" b", " a", " c"])]
+)
+async def test_as_many_alternatives_are_told_as_were_asked_for(
+    played: Any, asked: int | None, told: list[str] | None
+) -> None:
+    engine = played('answers = [{chunks = [{text = " a", top = {" a" = -1, " c" = -2, " b" = -0.5}}]}]')
+
+    delta, *_ = await events_of(engine, asking(logprobs=asked))
+
+    assert [place.chosen.token for place in delta.logprobs] == ([] if told is None else [" a"])
+    assert [top.token for place in delta.logprobs for top in place.top] == (told or [])
+
+
+async def test_where_the_script_tells_no_probabilities_every_token_has_one(played: Any) -> None:
+    engine = played('answers = [{chunks = [{text = "Hm", thought = true}, "Hello, you", {call = {name = "f"}}]}]')
+    tokenized = await engine.tokenize(["Hm", "Hello, you", '{"name":"f","args":{}}'])
+
+    *said, _, _ = await events_of(engine, asking(logprobs=1))
+
+    assert [event.logprobs for event in said] == [
+        tuple(certain(token.piece.decode(), token.id) for token in tokens) for tokens in tokenized
+    ]
+    assert [event.tokens for event in said] == [len(tokens) for tokens in tokenized]
+
+
+async def test_thoughts_come_first_and_are_counted_apart(played: Any) -> None:
+    engine = played("""
+        answers = [
+          {chunks = [{text = "Let me see.", thought = true}, "Paris"]},
+          {chunks = [{text = "Let me see.", thought = true}, "Paris"], usage = {thoughts = 100}},
+        ]
+    """)
+
+    thought, text, _, usage = await events_of(engine)
+
+    assert thought == Delta("Let me see.", tokens=4, thought=True)
+    assert text == Delta("Paris")
+    assert usage == Usage(prompt=1, output=1, thoughts=4)
+    assert (await events_of(engine))[-1] == Usage(prompt=1, output=1, thoughts=100)
+
+
+async def test_calls_come_whole_after_the_text(played: Any) -> None:
+    engine = played("""
+        [[answers]]
+        chunks = [
+          "One moment.",
+          {call = {name = "book", args = {day = 2026-05-01, seats = 2}, id = "c1"}, tokens = 7},
+          {call = {name = "pay"}},
+        ]
+    """)
+
+    text, book, pay, finish, usage = await events_of(engine)
+
+    assert text == Delta("One moment.", tokens=3)
+    assert book == Called(FunctionCall("book", {"day": "2026-05-01", "seats": 2}, "c1"), tokens=7)
+    assert pay == Called(FunctionCall("pay", {}), tokens=16)
+    assert finish == Finish(FinishReason.STOP)
+    assert usage == Usage(prompt=1, output=3 + 7 + 16)
+
+
+@pytest.mark.parametrize(
+    ("last", "answer"),
+    [
+        ([Text("Is it sunny in Paris?")], "asked"),
+        ([FunctionResponse("get_weather", {"sky": "clear", "celsius": 21})], "responded"),
+        ([FunctionCall("get_weather", {"city": "Nice"})], "called"),
+        ([Text("And?"), FunctionResponse("get_time", {"hour": 12})], "else"),
+    ],
+)
+async def test_calls_and_their_responses_are_matched_as_json(played: Any, last: list[Piece], answer: str) -> None:
+    engine = played("""
+        answers = [
+          {when = "Paris", chunks = ["asked"]},
+          {when = '"celsius":21', chunks = ["responded"]},
+          {when = '{"city":"Nice"}', chunks = ["called"]},
+          {chunks = ["else"]},
+        ]
+    """)
+
+    assert await said(engine, Generation((Turn("user", tuple(last)),))) == answer
+
+
+async def test_the_tool_loop_of_the_documentation(played: Any) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "scripted.md").read_text()
+    loop = next(toml for toml in re.findall(r"```toml\n(.*?)```", page, re.DOTALL) if "call =" in toml)
+    when = {answer["when"] for answer in tomllib.loads(loop)["answers"]}
+    engine = played(loop)
+
+    *_, called, _, _ = await events_of(engine, asking("What is the weather in Paris?"))
+    responded = Turn("user", (FunctionResponse(called.call.name, {"sky": "sunny"}),))
+
+    assert when == {"weather in Paris", "sunny"}
+    assert await said(engine, Generation((responded,))) == "It is sunny in Paris."
+
+
+CONFORM = "answers = [{conform = true}]"
+
+
+@pytest.mark.parametrize("script", ["", CONFORM])
+async def test_without_chunks_a_call_that_must_be_made_is_made(played: Any, script: str) -> None:
+    generation = replace(asking(), tools=calling(Calling.ANY, "f", "g", allowed="g"), constraint=Choices(("a",)))
+
+    called, finish, usage = await events_of(played(script), generation)
+
+    assert called.call == FunctionCall("g", {"city": "1"})
+    assert finish == Finish(FinishReason.STOP)
+    assert usage.output == called.tokens > 0
+
+
+@pytest.mark.parametrize("script", ["", CONFORM])
+@pytest.mark.parametrize("tools", [None, calling(Calling.AUTO, "f", allowed="f")])
+async def test_without_chunks_a_schema_is_satisfied_token_by_token(
+    played: Any, script: str, tools: Tools | None
+) -> None:
+    generation = replace(asking(), constraint=JsonSchema(PLACE), tools=tools)
+
+    *deltas, _, usage = await events_of(played(script), generation)
+
+    assert "".join(delta.text for delta in deltas) == '{"city": "1"}'
+    assert {delta.tokens for delta in deltas} == {1}
+    assert usage.output == len(deltas)
+
+
+async def test_without_chunks_the_first_choice_is_said(played: Any) -> None:
+    generation = replace(asking(), constraint=Choices(("very good", "bad")))
+
+    very, good, *_ = await events_of(played(CONFORM), generation)
+
+    assert [very, good] == [Delta("very"), Delta(" good")]
+
+
+async def test_without_chunks_and_wishes_one_sentence_is_said(played: Any) -> None:
+    engine = played('answers = [{conform = true, finish = "OTHER"}]')
+
+    *_, finish, _ = await events_of(engine)
+
+    assert await said(engine, replace(asking(), tools=calling(Calling.AUTO, "f", allowed="f"))) == SENTENCE
+    assert await said(engine) == SENTENCE
+    assert finish == Finish(FinishReason.OTHER)
+
+
+async def test_the_limits_hold_for_what_conforms(played: Any) -> None:
+    generation = replace(asking(max_output_tokens=2), constraint=JsonSchema(PLACE))
+
+    assert await said(played(CONFORM), generation) == '{"'
+
+
+async def test_a_schema_that_nothing_satisfies_is_refused() -> None:
+    generation = replace(asking(), constraint=JsonSchema({"type": "integer", "minimum": 2, "maximum": 1}))
+
+    with pytest.raises(errors.InvalidArgument, match=r"minimum \(2\) is greater than maximum \(1\)"):
+        await events_of(Scripted(), generation)
+
+
+async def test_what_was_scripted_is_said_whatever_is_asked_for(played: Any) -> None:
+    generation = replace(asking(), tools=calling(Calling.ANY, "f", allowed="f"), constraint=Choices(("a",)))
+
+    assert await said(played('answers = [{chunks = ["I will not."]}]'), generation) == "I will not."
 
 
 async def test_delays(played: Any) -> None:
@@ -133,62 +318,12 @@ async def test_delays(played: Any) -> None:
     assert loop.time() - began >= 0.06
 
 
-@pytest.mark.parametrize(
-    ("limit", "text", "reason"),
-    [
-        (1, "Hello", FinishReason.MAX_TOKENS),
-        (2, "Hello,", FinishReason.MAX_TOKENS),
-        (3, "Hello, world", FinishReason.MAX_TOKENS),
-        (4, "Hello, world!", FinishReason.STOP),
-        (9, "Hello, world!", FinishReason.STOP),
-    ],
-)
-async def test_the_limit_cuts_between_tokens(played: Any, limit: int, text: str, reason: FinishReason) -> None:
-    engine = played('answers = [{chunks = ["Hello, world", "!"]}]')
+async def test_what_a_stop_sequence_leaves_of_a_chunk_has_probabilities(played: Any) -> None:
+    engine = played('answers = [{chunks = ["one two, three"]}]')
 
-    *deltas, finish, usage = await events_of(engine, asking(max_output_tokens=limit))
+    delta, *_ = await events_of(engine, asking(stop_sequences=(", ",), logprobs=0))
 
-    assert "".join(delta.text for delta in deltas) == text
-    assert finish == Finish(reason)
-    assert usage.output == sum(delta.tokens for delta in deltas) == min(limit, 4)
-
-
-async def test_a_chunk_with_a_count_of_its_own_is_not_cut(played: Any) -> None:
-    engine = played('answers = [{chunks = ["Hello", {text = " world", tokens = 5}]}]')
-
-    assert await said(engine, asking(max_output_tokens=4)) == "Hello"
-
-
-@pytest.mark.parametrize(
-    ("chunks", "stops", "text"),
-    [
-        (["public static string reverse(string myString)"], ("Str", "reverse"), "public static string "),
-        (["1 2 E", "N", "D 3"], ("END",), "1 2 "),
-        (["1 2 EN"], ("END",), "1 2 EN"),
-        (["abcd"], ("abcd", "bc"), "a"),
-        (["abcd"], ("cd", "bcd"), "a"),
-        (["stop"], ("stop",), ""),
-    ],
-)
-async def test_stop_sequences_cut_before_the_first_one(
-    played: Any, chunks: list[str], stops: tuple[str, ...], text: str
-) -> None:
-    engine = played(f"answers = [{{chunks = {chunks}, hang = true}}]") if text == "1 2 " else None
-    engine = engine or played(f"answers = [{{chunks = {chunks}}}]")
-
-    *deltas, finish, usage = await events_of(engine, asking(stop_sequences=stops))
-
-    assert "".join(delta.text for delta in deltas) == text
-    assert finish == Finish(FinishReason.STOP)
-    assert usage.output == sum(delta.tokens for delta in deltas)
-
-
-async def test_a_stop_sequence_beyond_the_limit_does_not_count(played: Any) -> None:
-    engine = played('answers = [{chunks = ["a", " b", " c", " END"]}]')
-
-    *_, finish, _ = await events_of(engine, asking(max_output_tokens=2, stop_sequences=("END",)))
-
-    assert finish == Finish(FinishReason.MAX_TOKENS)
+    assert [place.chosen.token for place in delta.logprobs] == ["one", " two"]
 
 
 async def test_a_hanging_answer_runs_until_it_is_closed(played: Any) -> None:
@@ -201,6 +336,12 @@ async def test_a_hanging_answer_runs_until_it_is_closed(played: Any) -> None:
                 await anext(stream)
 
     assert engine.active == 0
+
+
+async def test_a_stop_sequence_comes_before_the_hanging(played: Any) -> None:
+    engine = played('answers = [{chunks = ["1 2 E", "N", "D 3"], hang = true}]')
+
+    assert await said(engine, asking(stop_sequences=("END",))) == "1 2 "
 
 
 async def test_a_script_without_delays_can_be_cancelled(played: Any) -> None:
@@ -222,6 +363,17 @@ async def test_tokens_are_words_numbers_and_other_characters() -> None:
     assert await Scripted().count_tokens(texts) == [4, 0, 3, 2, 3, 2]
 
 
+async def test_the_id_of_a_token_is_a_hash_that_fits_an_int32() -> None:
+    tokens, again = await Scripted().tokenize(["Yes No!", "! Yes"])
+
+    assert {token.piece: token.id for token in tokens} == {b"Yes": 1303016265, b" No": 1962639792, b"!": 510394323}
+    assert again[0] == tokens[-1]
+
+
+async def test_nobody_judges_what_it_says() -> None:
+    assert Scripted().capabilities.scripted
+
+
 async def test_a_prompt_longer_than_its_window_is_refused(played: Any) -> None:
     engine = played("context_tokens = 3")
 
@@ -233,32 +385,3 @@ async def test_a_prompt_longer_than_its_window_is_refused(played: Any) -> None:
 async def test_it_has_no_embeddings() -> None:
     with pytest.raises(errors.Unimplemented):
         await Scripted().embed(["Hello"])
-
-
-@pytest.mark.parametrize(
-    ("content", "complaint"),
-    [
-        ('{"answer": []}', "unknown field `answer`"),
-        ('{"answers": [{"chunks": ["a"], "repeat": 0}]}', r"at `\$\.answers\[0\]\.repeat`"),
-        ('{"answers": [{"chunks": [{"txt": "a"}]}]}', r"at `\$\.answers\[0\]\.chunks\[0\]`"),
-        ('{"answers": [{"fail": {"code": "BUSY"}}]}', r"`code` is 'BUSY', .* at `\$\.answers\[0\]\.fail`"),
-        ('{"answers": [{"chunks": [{"text": "a", "top": {"b": -1}}]}]}', "`top` lacks 'a'"),
-        ('{"answers": [{"finish": "DONE"}]}', r"'DONE' - at `\$\.answers\[0\]\.finish`"),
-        ("{", "truncated"),
-    ],
-)
-def test_a_wrong_script_is_refused_by_file_and_key(tmp_path: Path, content: str, complaint: str) -> None:
-    path = tmp_path / "wrong.json"
-    path.write_text(content)
-
-    with pytest.raises(ScriptError, match=rf"wrong\.json: .*{complaint}"):
-        Script.load(path)
-
-
-def test_a_script_that_is_not_there(tmp_path: Path) -> None:
-    with pytest.raises(ScriptError, match=r"cannot read .*none\.toml: No such file"):
-        Script.load(tmp_path / "none.toml")
-
-
-def test_every_finish_reason_has_a_name_in_scripts() -> None:
-    assert set(get_args(FinishName)) == {reason.name for reason in FinishReason}

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from geminid.engines.base import Capabilities
 from geminid.engines.scripted import Scripted
 from geminid.errors import ApiError, InvalidArgument, NotFound, PromptTooLong, Unavailable
 from geminid.gemini.developer import reword, translate
@@ -17,6 +18,7 @@ from geminid.wire import developer_routes as routes
 from geminid.wire.developer_routes import Match
 from geminid.wire.message import Message, Timestamp
 from geminid.wire.tokens import CountTokensResponse
+from geminid.wire.tools import FunctionDeclaration, Tool
 
 GENERATE = Match(routes.GENERATE_CONTENT, "v1beta", "models/gemini-1.5-flash")
 
@@ -107,13 +109,13 @@ def text(*texts: str, role: str = "user") -> content.Content:
     return content.Content(role=role, parts=[content.Part(text=text) for text in texts])
 
 
-def refused(**fields: Any) -> tuple[ApiError, Message]:
+def refused(asked: str = "gemini-1.0-pro", **fields: Any) -> tuple[ApiError, Message]:
     """What Vertex AI says to a request, and the request."""
-    model = Catalogue().find("gemini-1.0-pro")
+    model = Catalogue().find(asked)
     assert model
     request = generation.GenerateContentRequest(**{"contents": [text("Hello")]} | fields)
     with pytest.raises(ApiError) as error:
-        to_generation(request, model.profile)
+        to_generation(request, model.profile, Capabilities(context_tokens=8_192))
     return error.value, request
 
 
@@ -142,6 +144,59 @@ def refused(**fields: Any) -> tuple[ApiError, Message]:
         (
             {"generation_config": generation.GenerationConfig(candidate_count=2)},
             "Multiple candidates is not enabled for models/gemini-1.5-flash",
+        ),
+        (
+            {"generation_config": generation.GenerationConfig(response_mime_type="application/json")},
+            "Json mode is not enabled for models/gemini-1.5-flash",
+        ),
+        (
+            {
+                "asked": "gemini-3.5-flash",
+                "generation_config": generation.GenerationConfig(response_logprobs=True),
+            },
+            "Logprobs is not enabled for models/gemini-1.5-flash",
+        ),
+        (
+            {
+                "generation_config": generation.GenerationConfig(
+                    thinking_config=generation.ThinkingConfig(thinking_budget=5)
+                )
+            },
+            "Thinking is not enabled for models/gemini-1.5-flash",
+        ),
+        (
+            {
+                "asked": "gemini-2.5-pro",
+                "generation_config": generation.GenerationConfig(
+                    thinking_config=generation.ThinkingConfig(thinking_budget=5)
+                ),
+            },
+            "The thinking budget 5 is invalid. Please choose a value between 128 and 32768.",
+        ),
+        (
+            {
+                "asked": "gemini-1.0-pro-vision",
+                "tools": [Tool(function_declarations=[FunctionDeclaration(name="f")])],
+            },
+            "Function calling is not enabled for models/gemini-1.5-flash",
+        ),
+        (
+            {
+                "contents": [
+                    text("Hello"),
+                    content.Content(
+                        role="model", parts=[content.Part(function_call=content.FunctionCall(name="f"))]
+                    ),
+                    content.Content(
+                        role="user",
+                        parts=[
+                            content.Part(text="x"),
+                            content.Part(function_response=content.FunctionResponse(response={})),
+                        ],
+                    ),
+                ]
+            },
+            "* GenerateContentRequest.contents[2].parts[1].function_response.name: Name cannot be empty.",
         ),
         ({"contents": [text("Hello", role="robot")]}, "Please use a valid role: user, model."),
     ],

@@ -82,3 +82,22 @@ def test_an_operators_own_id_has_the_profile_of_the_one_it_is_like() -> None:
 
 def test_every_listed_id_is_found() -> None:
     assert all(Catalogue().find(model.id) == model for model in Catalogue())
+
+
+@pytest.mark.parametrize(
+    ("flag", "lacking", "having"),
+    [
+        ("json_mode", ["gemini-1.0-pro", "gemini-pro-vision"], ["gemini-1.5-flash", "gemini-2.5-pro"]),
+        ("function_calling", ["gemini-1.0-pro-vision"], ["gemini-1.0-pro", "gemini-1.5-flash"]),
+        ("tools_with_json", ["gemini-1.5-pro", "gemini-2.5-pro"], ["gemini-3-pro-preview", "gemini-3.5-flash"]),
+        ("alphabetical", ["gemini-2.0-flash", "gemini-3.5-pro"], ["gemini-1.0-pro", "gemini-1.5-flash-8b"]),
+        ("logprobs", ["gemini-1.5-flash-8b", "gemini-3.5-flash-lite"], ["gemini-1.5-flash", "gemini-2.5-pro"]),
+        ("thinking", ["gemini-1.5-pro", "gemini-2.0-flash"], ["gemini-2.5-flash-lite", "gemini-3.5-flash"]),
+    ],
+)
+def test_what_each_family_can_do(flag: str, lacking: list[str], having: list[str]) -> None:
+    def can(model_id: str) -> bool:
+        return bool(getattr(Catalogue().find(model_id).profile, flag))  # type: ignore[union-attr]
+
+    assert not any(map(can, lacking))
+    assert all(map(can, having))

@@ -1,3 +1,5 @@
+"""Whole requests: that everything they say arrives, and that what is not served is refused by name."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -5,23 +7,26 @@ from typing import Any
 import msgspec
 import pytest
 
+from geminid.engines.base import Capabilities
 from geminid.errors import ApiError, InvalidArgument, Unimplemented
 from geminid.gemini.profiles import Catalogue
-from geminid.gemini.request import to_generation
-from geminid.generation import Generation, Text, Turn
+from geminid.gemini.request import check_streamable, to_generation
+from geminid.generation import Choices, Generation, JsonSchema, Text, Thinking
 from geminid.wire import json
 from geminid.wire.generation import GenerateContentRequest
 
 HELLO = {"role": "user", "parts": [{"text": "Hello"}]}
-HI = {"role": "model", "parts": [{"text": "Hi!"}]}
+TOOLS = [{"functionDeclarations": [{"name": "dice"}]}]
+CHOICE = {"responseMimeType": "text/x.enum", "responseSchema": {"type": "STRING", "enum": ["yes", "no"]}}
+ABLE = Capabilities(context_tokens=8_192)
 
 
-def generation(model: str = "gemini-1.5-flash-002", **request: Any) -> Generation:
+def generation(model: str = "gemini-1.5-flash-002", engine: Capabilities = ABLE, **request: Any) -> Generation:
     """What a request body, given by its top-level fields, comes to."""
     found = Catalogue().find(model)
     assert found
     body = msgspec.json.encode({"contents": [HELLO]} | request)
-    return to_generation(json.decode(GenerateContentRequest, body), found.profile)
+    return to_generation(json.decode(GenerateContentRequest, body), found.profile, engine)
 
 
 def refused(model: str = "gemini-1.5-flash-002", **request: Any) -> str:
@@ -30,113 +35,71 @@ def refused(model: str = "gemini-1.5-flash-002", **request: Any) -> str:
     return error.value.message
 
 
-def test_roles_and_parts_become_turns() -> None:
-    turns = generation(contents=[HELLO, HI, HELLO]).turns
-
-    assert [turn.role for turn in turns] == ["user", "model", "user"]
-    assert turns[0] == Turn("user", (Text("Hello"),))
-
-
-def test_roles_compare_without_case() -> None:
-    assert generation(contents=[HELLO | {"role": "USER"}]).turns[0].role == "user"
-
-
-def test_a_single_turn_needs_no_role() -> None:
-    assert generation(contents=[{"parts": [{"text": "Hello"}]}]).turns[0].role == "user"
-
-
-def test_the_chunks_of_a_streamed_answer_come_back_as_one_text() -> None:
-    chunks = [{"role": "model", "parts": [{"text": text}]} for text in ("Hel", "lo", "")]
-
-    turns = generation(contents=[HELLO, *chunks, HELLO]).turns
-
-    assert turns[1] == Turn("model", (Text("Hello"),))
-
-
-def test_system_instruction_is_paragraphs_whatever_its_role() -> None:
-    system = {"role": "anything", "parts": [{"text": "Be brief."}, {"text": "Be kind."}]}
-
-    assert generation(systemInstruction=system).system == (Text("Be brief."), Text("Be kind."))
-
-
-@pytest.mark.parametrize("system", [{}, {"role": "user"}, {"parts": []}])
-def test_an_empty_system_instruction_is_absent(system: dict[str, Any]) -> None:
-    assert generation("gemini-1.0-pro-001", systemInstruction=system).system == ()
-
-
-def test_defaults_are_those_of_the_profile() -> None:
-    vision = generation("gemini-1.0-pro-vision-001").sampling
-
-    assert (vision.temperature, vision.top_p, vision.top_k) == (0.4, 1.0, 32)
-    assert generation("gemini-2.5-pro").sampling.max_output_tokens == 65_536
-
-
-def test_what_is_asked_for_is_kept() -> None:
-    config = {"temperature": 0, "topP": 0.5, "topK": 3.0, "maxOutputTokens": 7, "stopSequences": ["x"], "seed": 5}
-
-    sampling = generation(generationConfig=config).sampling
-
-    assert (sampling.temperature, sampling.top_p, sampling.top_k) == (0, 0.5, 3)
-    assert (sampling.max_output_tokens, sampling.stop_sequences, sampling.seed) == (7, ("x",), 5)
-
-
-@pytest.mark.parametrize(
-    ("contents", "words"),
-    [
-        ([], "at least one contents field is required"),
-        ([{"role": "user"}], "it must include at least one parts field"),
-        ([{"role": "user", "parts": [{}]}], "it must have a text parameter"),
-        ([{"role": "user", "parts": [{"text": ""}]}], "it has an empty text parameter"),
-        ([{"role": "root", "parts": [{"text": "x"}]}], "Please use a valid role: user, model.."),
-        ([HELLO, {"parts": [{"text": "x"}]}], "Please use a valid role: user, model.."),
-        ([HI], "Please ensure that single turn requests end with a user role or the role field is empty."),
-        ([HELLO, HI], "Please ensure that multiturn requests ends with a user role or a function response."),
-    ],
-)
-def test_contents_are_refused_in_googles_words(contents: list[Any], words: str) -> None:
-    assert words in refused(contents=contents)
-
-
-def test_old_models_want_turns_to_alternate() -> None:
-    words = refused("gemini-1.0-pro-002", contents=[HELLO, HELLO])
-
-    assert words == "Please ensure that multiturn requests alternate between user and model."
-
-
-@pytest.mark.parametrize(
-    ("model", "config", "name", "value", "allowed"),
-    [
-        ("gemini-1.5-flash", {"temperature": 2.5}, "temperature", "2.5", "0 (inclusive) to 2.0001 (exclusive)"),
-        ("gemini-1.0-pro-001", {"temperature": 1.5}, "temperature", "1.5", "0 (inclusive) to 1.0001 (exclusive)"),
-        ("gemini-1.5-flash", {"temperature": -1}, "temperature", "-1", "0 (inclusive) to 2.0001 (exclusive)"),
-        ("gemini-1.5-flash", {"topP": 1.5}, "topP", "1.5", "0 (inclusive) to 1.0001 (exclusive)"),
-        ("gemini-1.5-flash", {"topK": 41}, "topK", "41", "1 (inclusive) to 41 (exclusive)"),
-        ("gemini-1.5-flash", {"topK": 0}, "topK", "0", "1 (inclusive) to 41 (exclusive)"),
-        (
-            "gemini-1.5-flash", {"maxOutputTokens": 9000}, "maxOutputTokens", "9000",
-            "1 (inclusive) to 8193 (exclusive)",
-        ),
-        (
-            "gemini-2.5-pro", {"maxOutputTokens": 1_000_000}, "maxOutputTokens", "1000000",
-            "1 (inclusive) to 65537 (exclusive)",
-        ),
-        ("gemini-1.5-flash", {"maxOutputTokens": 0}, "maxOutputTokens", "0", "1 (inclusive) to 8193 (exclusive)"),
-        (
-            "gemini-1.5-flash", {"stopSequences": list("abcdef")}, "stopSequences", "6",
-            "1 (inclusive) to 6 (exclusive)",
-        ),
-        ("gemini-1.5-flash", {"stopSequences": [""]}, "stopSequences", "0", "1 (inclusive) to 6 (exclusive)"),
-        ("gemini-1.5-flash", {"candidateCount": 9}, "candidateCount", "9", "1 (inclusive) to 9 (exclusive)"),
-        ("gemini-1.5-flash", {"presencePenalty": 2}, "presencePenalty", "2", "-2 (inclusive) to 2 (exclusive)"),
-    ],
-)  # fmt: skip
-def test_values_out_of_range_are_refused_in_googles_words(
-    model: str, config: dict[str, Any], name: str, value: str, allowed: str
-) -> None:
-    assert refused(model, generationConfig=config) == (
-        f"Unable to submit request because it has a {name} value of {value} but the supported range is from "
-        f"{allowed}. Update the value and try again."
+def test_everything_arrives() -> None:
+    asked = generation(
+        "gemini-3.5-pro",
+        systemInstruction={"parts": [{"text": "Be brief."}]},
+        tools=TOOLS,
+        generationConfig={"temperature": 0.5, "thinkingConfig": {"includeThoughts": True}},
     )
+
+    assert asked.turns[0].pieces == (Text("Hello"),)
+    assert asked.system == (Text("Be brief."),)
+    assert asked.sampling.temperature == 0.5
+    assert asked.tools
+    assert asked.tools.allowed == {"dice"}
+    assert asked.thinking == Thinking(include=True)
+
+
+def test_a_plain_request_asks_for_nothing_special() -> None:
+    asked = generation()
+
+    assert (asked.candidates, asked.constraint, asked.tools, asked.thinking) == (1, None, None, None)
+
+
+def test_contents_are_required() -> None:
+    assert "at least one contents field is required" in refused(contents=[])
+
+
+def test_a_schema_is_a_constraint() -> None:
+    schema = {"type": "OBJECT", "properties": {"b": {"type": "STRING"}, "a": {"type": "STRING"}}}
+    config = {"responseMimeType": "application/json", "responseSchema": schema}
+
+    alphabetical = generation("gemini-1.5-flash", generationConfig=config).constraint
+    declared = generation("gemini-2.0-flash", generationConfig=config).constraint
+
+    assert isinstance(alphabetical, JsonSchema)
+    assert isinstance(declared, JsonSchema)
+    assert list(alphabetical.schema["properties"]) == ["a", "b"]
+    assert list(declared.schema["properties"]) == ["b", "a"]
+
+
+def test_a_choice_is_a_constraint() -> None:
+    assert generation(generationConfig=CHOICE).constraint == Choices(("yes", "no"))
+
+
+def test_an_engine_may_not_know_choices() -> None:
+    with pytest.raises(Unimplemented, match=r"`generation_config\.response_mime_type`"):
+        generation(engine=Capabilities(context_tokens=8_192, choices=False), generationConfig=CHOICE)
+
+
+def test_tools_and_json_go_together_in_later_models_only() -> None:
+    both = {"tools": TOOLS, "generationConfig": {"responseMimeType": "application/json"}}
+
+    assert refused("gemini-2.5-pro", **both) == (
+        "Tool use with a response mime type: 'application/json' is unsupported"
+    )
+    later = generation("gemini-3.5-flash", **both)
+    assert later.tools
+    assert later.constraint
+
+
+def test_tools_that_may_not_be_used_go_with_json() -> None:
+    none = {"functionCallingConfig": {"mode": "NONE"}}
+
+    asked = generation(tools=TOOLS, toolConfig=none, generationConfig={"responseMimeType": "application/json"})
+
+    assert asked.constraint
 
 
 @pytest.mark.parametrize(
@@ -144,13 +107,10 @@ def test_values_out_of_range_are_refused_in_googles_words(
     [
         ("gemini-1.0-pro-001", {"systemInstruction": HELLO}, "The input system_instruction is not supported."),
         (
-            "gemini-1.0-pro-002", {"generationConfig": {"frequencyPenalty": 1}},
-            "Penalty is not enabled for this model",
+            "gemini-1.0-pro-002", {"generationConfig": {"responseMimeType": "application/json"}},
+            "Json mode is not enabled for this model",
         ),
-        (
-            "gemini-1.0-pro-002", {"generationConfig": {"candidateCount": 2}},
-            "Multiple candidates is not enabled for this model",
-        ),
+        ("gemini-1.0-pro-vision", {"tools": TOOLS}, "Function calling is not enabled for this model"),
     ],
 )  # fmt: skip
 def test_what_a_model_lacks_is_refused_in_googles_words(model: str, request_: dict[str, Any], words: str) -> None:
@@ -160,17 +120,22 @@ def test_what_a_model_lacks_is_refused_in_googles_words(model: str, request_: di
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
-        ({"tools": [{"googleSearch": {}}]}, "tools"),
-        ({"cachedContent": "projects/p/locations/l/cachedContents/1"}, "cached_content"),
-        ({"generationConfig": {"responseMimeType": "application/json"}}, "generation_config.response_mime_type"),
-        ({"generationConfig": {"responseSchema": {"type": "STRING"}}}, "generation_config.response_schema"),
+        ({"tools": [{"googleSearch": {}}]}, "tools[0].google_search"),
+        ({"tools": [*TOOLS, {"codeExecution": {}}]}, "tools[1].code_execution"),
+        ({"toolConfig": {"retrievalConfig": {"languageCode": "en"}}}, "tool_config.retrieval_config"),
         (
-            {"generationConfig": {"thinkingConfig": {"includeThoughts": True}}},
-            "generation_config.thinking_config.include_thoughts",
+            {"tools": TOOLS, "toolConfig": {"functionCallingConfig": {"streamFunctionCallArguments": True}}},
+            "tool_config.function_calling_config.stream_function_call_arguments",
         ),
+        ({"cachedContent": "projects/p/locations/l/cachedContents/1"}, "cached_content"),
+        ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "generation_config.response_modalities"),
         (
             {"contents": [{"parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}]},
             "contents[0].parts[1].inline_data",
+        ),
+        (
+            {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}, "parts": [{}]}}]}]},
+            "contents[0].parts[0].function_response.parts",
         ),
     ],
 )
@@ -189,11 +154,19 @@ def test_fields_that_are_not_served_are_refused_by_name(request_: dict[str, Any]
         {"generationConfig": {}},
         {"generationConfig": {"responseMimeType": "text/plain", "candidateCount": 1}},
         {"generationConfig": {"responseModalities": ["TEXT"], "responseLogprobs": False}},
+        {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0, "includeThoughts": False}}},
         {"tools": [], "toolConfig": {}},
+        {"tools": {}, "toolConfig": {"functionCallingConfig": {}}},
     ],
 )
 def test_what_asks_for_nothing_more_than_text_is_accepted(request_: dict[str, Any]) -> None:
     assert generation(**request_).texts() == ["Hello"]
+
+
+def test_several_candidates_are_not_streamed() -> None:
+    check_streamable(generation())
+    with pytest.raises(InvalidArgument, match="a candidateCount value of 2, which streamGenerateContent does not"):
+        check_streamable(generation(generationConfig={"candidateCount": 2}))
 
 
 def test_no_refusal_is_anything_but_an_api_error() -> None:

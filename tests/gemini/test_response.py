@@ -7,7 +7,8 @@ import pytest
 
 from geminid.gemini.profiles import Catalogue
 from geminid.gemini.response import Ending, Responder, Whole, new_response_id
-from geminid.generation import FinishReason, Usage
+from geminid.gemini.speech import Said
+from geminid.generation import FinishReason, FunctionCall, Logprob, TokenLogprobs, Usage
 from geminid.wire.generation import FinishReason as WireFinishReason
 from geminid.wire.generation import TrafficType
 from geminid.wire.message import Timestamp
@@ -17,10 +18,18 @@ USAGE = Usage(prompt=7, output=4)
 STOP = Ending(FinishReason.STOP, USAGE)
 
 
-def responder(model_id: str = "gemini-2.0-flash") -> Responder:
+def responder(model_id: str = "gemini-2.0-flash", top_logprobs: int | None = None) -> Responder:
     model = Catalogue().find(model_id)
     assert model
-    return Responder(model.id, model.profile, RECEIVED)
+    return Responder(model.id, model.profile, RECEIVED, top_logprobs)
+
+
+def whole(text: str) -> Whole:
+    return Whole([Said(text)], STOP)
+
+
+def token(text: str, logprob: float, *top: tuple[str, float]) -> TokenLogprobs:
+    return TokenLogprobs(Logprob(text, logprob, 7), tuple(Logprob(other, value) for other, value in top))
 
 
 def test_response_ids_have_the_form_of_googles() -> None:
@@ -31,7 +40,7 @@ def test_response_ids_have_the_form_of_googles() -> None:
 def test_all_chunks_of_an_answer_carry_the_same_marks() -> None:
     answer = responder()
 
-    first, last = answer.text("Hi"), answer.last(STOP)
+    first, last = answer.chunk(Said("Hi")), answer.last(STOP)
 
     marks = ("gemini-2.0-flash", Timestamp(1778016647, 262229000), answer.response_id)
     assert (first.model_version, first.create_time, first.response_id) == marks
@@ -39,7 +48,7 @@ def test_all_chunks_of_an_answer_carry_the_same_marks() -> None:
 
 
 def test_a_chunk_has_text_and_no_reason() -> None:
-    (candidate,) = responder().text("Hi").candidates
+    (candidate,) = responder().chunk(Said("Hi")).candidates
 
     assert candidate.content
     assert (candidate.content.role, candidate.content.parts[0].text) == ("model", "Hi")
@@ -58,7 +67,7 @@ def test_the_last_chunk_has_a_text_too_and_all_counts() -> None:
 
 
 def test_a_whole_answer_without_text_has_a_role_and_no_parts() -> None:
-    (candidate,) = responder().whole([Whole("", STOP)]).candidates
+    (candidate,) = responder().whole([Whole([], STOP)]).candidates
 
     assert candidate.content
     assert (candidate.content.role, candidate.content.parts) == ("model", [])
@@ -74,7 +83,7 @@ def test_traffic_type_came_with_2_0(model_id: str, traffic: TrafficType | None) 
 
     assert usage
     assert usage.traffic_type is traffic
-    assert (answer.text("x").usage_metadata is None) == (traffic is None)
+    assert (answer.chunk(Said("x")).usage_metadata is None) == (traffic is None)
 
 
 @pytest.mark.parametrize("reason", FinishReason)
@@ -86,10 +95,84 @@ def test_every_reason_has_its_name_on_the_wire(reason: FinishReason) -> None:
 
 
 def test_candidates_are_numbered_and_their_tokens_added_up() -> None:
-    answer = responder().whole([Whole("a", STOP), Whole("b", STOP), Whole("c", STOP)])
+    answer = responder().whole([whole("a"), whole("b"), whole("c")])
 
     assert [candidate.index for candidate in answer.candidates] == [0, 1, 2]
     assert answer.usage_metadata
     assert answer.usage_metadata.prompt_token_count == 7
     assert answer.usage_metadata.candidates_token_count == 12
     assert answer.usage_metadata.total_token_count == 19
+
+
+def test_thoughts_are_a_part_before_the_text() -> None:
+    said = [Said("Let me ", thought=True), Said("see.", thought=True), Said("It is "), Said("4.")]
+
+    (candidate,) = responder().whole([Whole(said, STOP)]).candidates
+
+    assert candidate.content
+    assert [(part.text, part.thought) for part in candidate.content.parts] == [
+        ("Let me see.", True),
+        ("It is 4.", False),
+    ]
+
+
+def test_calls_come_whole_with_the_last_chunk() -> None:
+    ending = Ending(FinishReason.STOP, USAGE, calls=(FunctionCall("f", {"a": 1}), FunctionCall("g", {}, "id")))
+
+    (candidate,) = responder().last(ending).candidates
+
+    assert candidate.content
+    calls = [part.function_call for part in candidate.content.parts]
+    assert [(call.name, call.args, call.id) for call in calls if call] == [("f", {"a": 1}, ""), ("g", {}, "id")]
+
+
+def test_a_malformed_call_leaves_no_parts() -> None:
+    ending = Ending(FinishReason.MALFORMED_FUNCTION_CALL, USAGE, "Malformed function call: f(")
+
+    (candidate,) = responder().last(ending).candidates
+
+    assert candidate.content
+    assert candidate.content.parts == []
+    assert candidate.finish_message == "Malformed function call: f("
+
+
+def test_what_is_withheld_is_neither_told_nor_counted() -> None:
+    answer = responder().whole([Whole([Said("secret")], Ending(FinishReason.SAFETY, USAGE))])
+
+    assert answer.candidates[0].content is None
+    assert answer.usage_metadata
+    assert (answer.usage_metadata.candidates_token_count, answer.usage_metadata.total_token_count) == (0, 7)
+
+
+def test_the_average_is_told_without_being_asked_for() -> None:
+    (candidate,) = responder().whole([Whole([], Ending(FinishReason.STOP, USAGE, average=-0.25))]).candidates
+
+    assert candidate.avg_logprobs == -0.25
+    assert candidate.logprobs_result is None
+
+
+def test_log_probabilities_have_one_entry_a_token() -> None:
+    said = [
+        Said("It", logprobs=(token("It", -0.5, ("It", -0.5), ("A", -1.0)),)),
+        Said("!", logprobs=(token("!", 0),)),
+    ]
+
+    (candidate,) = responder(top_logprobs=2).whole([Whole(said, STOP)]).candidates
+
+    result = candidate.logprobs_result
+    assert result
+    assert [(one.token, one.log_probability, one.token_id) for one in result.chosen_candidates] == [
+        ("It", -0.5, 7),
+        ("!", 0, 7),
+    ]
+    assert [[one.token for one in top.candidates] for top in result.top_candidates] == [["It", "A"], []]
+
+
+def test_top_candidates_are_absent_unless_asked_for() -> None:
+    said = Said("It", logprobs=(token("It", -0.5),))
+
+    (candidate,) = responder(top_logprobs=0).chunk(said).candidates
+
+    assert candidate.logprobs_result
+    assert candidate.logprobs_result.top_candidates == []
+    assert len(candidate.logprobs_result.chosen_candidates) == 1

@@ -9,12 +9,14 @@ from geminid.errors import BadRequest, Unimplemented
 from geminid.gemini import support
 from geminid.gemini.profiles import Catalogue
 from geminid.gemini.response import Ending, Responder, Whole
+from geminid.gemini.speech import Said
 from geminid.gemini.support import FILLED, Support, check, support_of
-from geminid.generation import FinishReason, Usage
+from geminid.generation import FinishReason, FunctionCall, Logprob, TokenLogprobs, Usage
 from geminid.wire.content import Blob, Content, Part
-from geminid.wire.generation import GenerateContentRequest, GenerationConfig, ThinkingConfig
+from geminid.wire.generation import GenerateContentRequest, GenerationConfig
 from geminid.wire.message import Message, describe
-from geminid.wire.tools import GoogleSearch, Tool
+from geminid.wire.output import ResponseModality, SpeechConfig
+from geminid.wire.tools import GoogleSearch, Schema, Tool
 
 
 def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
@@ -29,13 +31,20 @@ def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
 
 
 def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
-    model = Catalogue().find("gemini-2.0-flash")
+    model = Catalogue().find("gemini-2.5-flash")
     assert model
-    responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC))
+    responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC), top_logprobs=1)
+    token = TokenLogprobs(Logprob("Hi", -0.5, 7), (Logprob("Hi", -0.5, 7),))
+    said = [Said("Hm.", thought=True), Said("Hi", logprobs=(token,))]
+    ending = Ending(
+        FinishReason.STOP,
+        Usage(prompt=3, output=2, thoughts=1),
+        message="Said all.",
+        calls=(FunctionCall("dice", {"sides": 6}, "1"),),
+        average=-0.5,
+    )
 
-    ending = Ending(FinishReason.STOP, Usage(prompt=3, output=2))
-
-    answer = responder.whole([Whole("Hi", ending), Whole("Ho", ending)])
+    answer = responder.whole([Whole(said, ending), Whole(said, ending)])
 
     assert set(set_fields(answer)) == {(message, name) for message, names in FILLED.items() for name in names}
 
@@ -48,16 +57,22 @@ def test_every_name_in_the_tables_is_a_field() -> None:
 
 
 def test_a_field_nobody_wrote_down_is_refused() -> None:
-    (tools,) = (spec for spec in describe(GenerateContentRequest).fields if spec.name == "tools")
+    (cached,) = (spec for spec in describe(GenerateContentRequest).fields if spec.name == "cached_content")
 
-    assert support_of(GenerateContentRequest, tools) == (Support.REFUSED, "")
+    assert support_of(GenerateContentRequest, cached) == (Support.REFUSED, "")
+
+
+def test_nothing_in_a_schema_is_refused() -> None:
+    states = {support_of(Schema, spec)[0] for spec in describe(Schema).fields}
+
+    assert Support.REFUSED not in states
 
 
 def test_all_refused_fields_are_named_at_once() -> None:
     request = GenerateContentRequest(
         contents=[Content(parts=[Part(text="x"), Part(inline_data=Blob(mime_type="image/png"))])],
-        tools=[Tool(google_search=GoogleSearch())],
-        generation_config=GenerationConfig(logprobs=3),
+        tools=[Tool(), Tool(google_search=GoogleSearch())],
+        generation_config=GenerationConfig(audio_timestamp=True),
     )
 
     with pytest.raises(Unimplemented) as error:
@@ -66,15 +81,17 @@ def test_all_refused_fields_are_named_at_once() -> None:
     (detail,) = error.value.details
     assert isinstance(detail, BadRequest)
     fields = [violation.field for violation in detail.violations]
-    assert fields == ["tools", "contents[0].parts[1].inline_data", "generation_config.logprobs"]
+    assert sorted(fields) == [
+        "contents[0].parts[1].inline_data", "generation_config.audio_timestamp", "tools[1].google_search",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        GenerationConfig(response_logprobs=False, logprobs=0),
-        GenerationConfig(thinking_config=ThinkingConfig(thinking_budget=0, include_thoughts=False)),
-        GenerationConfig(response_mime_type="text/plain"),
+        GenerationConfig(audio_timestamp=False),
+        GenerationConfig(speech_config=SpeechConfig()),
+        GenerationConfig(response_modalities=[ResponseModality.TEXT]),
     ],
 )
 def test_zero_values_and_empty_messages_ask_for_nothing(config: GenerationConfig) -> None:

@@ -6,17 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geminid.engines.base import Capabilities
 from geminid.errors import InvalidArgument, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.gemini.request import to_generation
 from geminid.gemini.tokens import computed_texts, count_response, counted_texts
-from geminid.wire.content import Blob, Content, Part
+from geminid.wire.content import Blob, Content, FunctionCall, FunctionResponse, Part
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.message import Bytes
 from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
-from geminid.wire.tools import Schema, Tool, Type
+from geminid.wire.tools import FunctionDeclaration, GoogleSearch, Schema, Tool, Type
 
-FLASH = Catalogue().find("gemini-2.5-flash")
+FLASH = Catalogue().find("gemini-3.5-flash")
+ENGINE = Capabilities(context_tokens=8_192)
 
 
 def turn(role: str, *texts: str) -> Content:
@@ -53,9 +55,44 @@ def test_the_same_is_counted_as_by_a_generation(
     contents = [turn(role, *texts) for role, texts in [*turns, ("user", last)]]
     fields: dict[str, Any] = {"contents": contents, "system_instruction": turn("user", *system)}
 
-    generation = to_generation(GenerateContentRequest(**fields), FLASH.profile)
+    generation = to_generation(GenerateContentRequest(**fields), FLASH.profile, ENGINE)
 
     assert counted_texts(CountTokensRequest(**fields)) == [text for text in generation.texts() if text]
+
+
+def function_call(name: str) -> Part:
+    return Part(function_call=FunctionCall(name=name, args={"sides": 6}))
+
+
+def function_response(name: str) -> Part:
+    return Part(function_response=FunctionResponse(name=name, response={"output": 4}))
+
+
+def test_declarations_calls_responses_and_schemas_count_as_in_a_generation() -> None:
+    assert FLASH
+    fields: dict[str, Any] = {
+        "contents": [
+            turn("user", "Roll."),
+            Content(role="model", parts=[function_call("a"), Part(text="Rolling."), function_call("b")]),
+            Content(role="user", parts=[function_response("b"), function_response("a")]),
+        ],
+        "tools": [Tool(function_declarations=[FunctionDeclaration(name="a"), FunctionDeclaration(name="b")])],
+        "generation_config": GenerationConfig(
+            response_mime_type="application/json", response_schema=Schema(type=Type.STRING)
+        ),
+    }
+
+    generation = to_generation(GenerateContentRequest(**fields), FLASH.profile, ENGINE)
+
+    texts = counted_texts(CountTokensRequest(**fields))
+    assert texts == generation.texts()
+    assert len(texts) == len(["Roll.", "Rolling.", "call", "call", "response", "response", "a", "b", "schema"])
+
+
+def test_a_call_without_its_response_can_be_counted() -> None:
+    (text,) = counted(Content(role="model", parts=[function_call("dice")]))
+
+    assert '"dice"' in text
 
 
 @pytest.mark.parametrize("request_type", [CountTokensRequest, ComputeTokensRequest])
@@ -70,11 +107,7 @@ def test_contents_are_required(request_type: Any) -> None:
     ("fields", "path"),
     [
         ({"instances": [{"prompt": "Hello"}]}, "instances"),
-        ({"tools": [Tool(google_search={})]}, "tools"),
-        (
-            {"generation_config": GenerationConfig(response_schema=Schema(type=Type.STRING))},
-            "generation_config.response_schema",
-        ),
+        ({"tools": [Tool(google_search=GoogleSearch())]}, "tools[0].google_search"),
         (
             {"contents": [Content(parts=[Part(inline_data=Blob(mime_type="image/png", data=Bytes(b"x")))])]},
             "contents[0].parts[0].inline_data",
@@ -104,7 +137,13 @@ def test_white_space_is_not_billed() -> None:
     )
 
 
-def test_each_content_is_split_by_itself() -> None:
+def test_each_part_is_split_by_itself() -> None:
     request = ComputeTokensRequest(contents=[turn("user", "Hello", "there"), turn("", "Hi")])
 
-    assert computed_texts(request) == [("user", ["Hello", "there"]), ("", ["Hi"])]
+    assert computed_texts(request) == [("user", "Hello"), ("user", "there"), ("", "Hi")]
+
+
+def test_a_call_is_split_as_its_json() -> None:
+    request = ComputeTokensRequest(contents=[Content(role="model", parts=[function_call("dice"), Part(text="")])])
+
+    assert computed_texts(request) == [("model", '{"name":"dice","args":{"sides":6}}')]

@@ -112,14 +112,15 @@ async def test_nothing_is_estimated_without_a_tokenizer() -> None:
         await only(LlmUtilityService(registry(WithoutTokenizer())).count_tokens(call(request)))
 
 
-async def test_tokens_are_told_content_by_content() -> None:
+async def test_tokens_are_told_part_by_part() -> None:
     request = ComputeTokensRequest(endpoint=MODEL, contents=[turn("user", "a", "b"), turn("model", "é")])
 
     response = await only(LlmUtilityService(registry(Letters())).compute_tokens(call(request)))
 
     assert response == ComputeTokensResponse(
         tokens_info=[
-            TokensInfo(tokens=[b"a", b"b"], token_ids=[97, 98], role="user"),
+            TokensInfo(tokens=[b"a"], token_ids=[97], role="user"),
+            TokensInfo(tokens=[b"b"], token_ids=[98], role="user"),
             TokensInfo(tokens=["é".encode()], token_ids=[233], role="model"),
         ]
     )

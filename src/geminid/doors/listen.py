@@ -99,9 +99,11 @@ class Listener:
 
     async def _drain(self) -> None:
         while True:
-            for connection in self._protocols():
+            connections = self._protocols()
+            for connection in connections:
                 connection.drain()
-            await asyncio.sleep(ARRIVAL_SECONDS)
+            if connections:
+                await asyncio.wait([connection.gone() for connection in connections], timeout=ARRIVAL_SECONDS)
             if not self._state.tasks:
                 return
             await asyncio.wait(self._state.tasks)

@@ -2,7 +2,7 @@
 
 An engine turns a ``Generation`` into a stream of events:
 
-    Delta*  (Finish, one for each candidate)  Usage?  end
+    Delta*  Called*  Finish  Usage?  end
 
 A stream that ends without ``Finish`` is a failure, and the engine says so by raising:
 ``errors.Unavailable`` when the server behind it is gone or busy, ``errors.PromptTooLong``,
@@ -36,7 +36,13 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What an engine can do; services refuse what it cannot. ``context_tokens`` bounds prompt and output."""
+    """What an engine can do; services refuse what it cannot. ``context_tokens`` bounds prompt and output.
+
+    ``top_logprobs`` is how many of the most likely tokens it tells, 0 where it tells no probabilities at all;
+    ``average_logprobs``: it can be asked for those of the chosen tokens with every answer. ``choices``: it keeps
+    to ``generation.Choices``; every engine keeps to a JSON schema. ``scripted`` engines say what they were told
+    to, and nobody judges it.
+    """
 
     context_tokens: int
     counts_tokens: bool = True
@@ -44,6 +50,10 @@ class Capabilities:
     seed: bool = True
     penalties: bool = True
     embeds: bool = False
+    top_logprobs: int = 20
+    average_logprobs: bool = True
+    choices: bool = True
+    scripted: bool = False
 
 
 class Engine(Protocol):

@@ -1,4 +1,6 @@
-"""What model servers have beyond OpenAI's API, one row for each. Data only; read by ``openai_http.py``.
+"""How model servers differ from each other, one row for each. Data only.
+
+Read by ``openai_http.py``, and by ``chat_request.py`` and ``chat_reply.py`` for what is said.
 
 ``generic`` sends nothing that https://platform.openai.com/docs/api-reference/chat does not know. The rest is from
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md and
@@ -7,8 +9,11 @@ https://docs.vllm.ai/en/latest/serving/openai_compatible_server/
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from geminid.engines.base import Capabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,26 @@ class TokenizeRoute:
     pieces: Mapping[str, object] | None = None
 
 
+class Constraining(enum.Enum):
+    """How a server is told what an answer may be."""
+
+    GRAMMAR = "grammar"
+    """A grammar of llguidance, which says all of it: schemas, choices, and calls beside them."""
+    STRUCTURED_OUTPUTS = "structured_outputs"
+    """A JSON Schema or choices."""
+    RESPONSE_FORMAT = "response_format"
+    """A JSON Schema alone."""
+
+
+class Reasoning(enum.Enum):
+    """How a server is told to think more, less, or not at all."""
+
+    TEMPLATE = "chat_template_kwargs"
+    """The model's chat template knows ``enable_thinking``, or ignores it."""
+    EFFORT = "reasoning_effort"
+    """By a word."""
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How to speak to one kind of server. Paths are below the address without ``/v1``; None: it has no such thing.
@@ -31,6 +56,10 @@ class Dialect:
 
     ``extras`` are sent with every chat request, ``stream_options`` beside ``include_usage``. ``most_stops`` is how
     many stop sequences the server takes. ``keep_alive`` is False where it hangs up after each stream.
+    ``native_tools``: the server has a format for functions and calls; where it has none, they are told in the
+    prompt and read from the text. ``thinking_budget`` is the field for a bound of thoughts, in tokens.
+    ``least_top_logprobs`` is how many alternatives must be asked for to be told any probability;
+    ``average_logprobs``: probabilities cost so little that every answer may have them.
     """
 
     name: str
@@ -44,9 +73,29 @@ class Dialect:
     extras: Mapping[str, object] = field(default_factory=dict)
     stream_options: Mapping[str, object] = field(default_factory=dict)
     keep_alive: bool = True
+    native_tools: bool = True
+    constraining: Constraining = Constraining.RESPONSE_FORMAT
+    reasoning: Reasoning = Reasoning.EFFORT
+    thinking_budget: str | None = None
+    top_logprobs: int = 20
+    least_top_logprobs: int = 0
+    average_logprobs: bool = True
+
+    def capabilities(self, context_tokens: int) -> Capabilities:
+        """What such a server can do, with a window of so many tokens."""
+        return Capabilities(
+            context_tokens=context_tokens,
+            counts_tokens=self.tokenize is not None,
+            top_k=self.top_k is not None,
+            seed=self.seed is not None,
+            penalties=self.penalties,
+            top_logprobs=self.top_logprobs,
+            average_logprobs=self.average_logprobs,
+            choices=self.constraining is not Constraining.RESPONSE_FORMAT,
+        )
 
 
-GENERIC = Dialect("generic", most_stops=4)
+GENERIC = Dialect("generic", most_stops=4, average_logprobs=False)
 
 LLAMA = Dialect(
     "llama",
@@ -62,6 +111,12 @@ LLAMA = Dialect(
         "return_progress": True,
     },
     keep_alive=False,
+    # Its own formats for calls differ from model to model, and not one of them goes together with a grammar.
+    native_tools=False,
+    constraining=Constraining.GRAMMAR,
+    reasoning=Reasoning.TEMPLATE,
+    thinking_budget="thinking_budget_tokens",
+    least_top_logprobs=1,
 )
 
 VLLM = Dialect(
@@ -70,6 +125,8 @@ VLLM = Dialect(
     tokenize=TokenizeRoute("/tokenize", "prompt", {"add_special_tokens": False}),
     top_k="top_k",
     stream_options={"continuous_usage_stats": True},
+    constraining=Constraining.STRUCTURED_OUTPUTS,
+    reasoning=Reasoning.TEMPLATE,
 )
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (GENERIC, LLAMA, VLLM)}

@@ -1,11 +1,12 @@
 """The head of a GGUF model file: sizes that memory is planned with, and the names of its control tokens.
 
-Not a model loader: tensors are never looked at. Runs in the child process only, because the file may be hostile.
-The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
+Not a model loader: of the tensors only the shapes are read. Runs in the child process only, because the file
+may be hostile. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 from __future__ import annotations
 
+import math
 import mmap
 import re
 import struct
@@ -32,13 +33,15 @@ class BadModelFile(Exception):
 class Header:
     """``kv_heads`` is the sum over the layers; ``head_sizes`` are those of keys and of values.
 
-    ``k_quants``: most weights are of the types Q2_K to Q6_K.
+    ``parameters`` is how many weights the model has, 0 where other files have the rest of them. ``k_quants``: most
+    weights are of the types Q2_K to Q6_K.
     """
 
     context_tokens: int
     kv_heads: int
     head_sizes: tuple[int, int]
     control_tokens: tuple[str, ...]
+    parameters: int = 0
     k_quants: bool = False
 
 
@@ -47,12 +50,12 @@ def read(path: Path) -> Header:
     with path.open("rb") as file:
         try:
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                return _header(*_Reader(content).entries())
+                return _header(*_Reader(content).read())
         except (struct.error, ValueError, TypeError, LookupError, ArithmeticError, RecursionError) as error:
             raise BadModelFile(f"{path.name} is not a whole GGUF model file") from error
 
 
-def _header(entries: dict[str, Any], control_tokens: tuple[str, ...]) -> Header:
+def _header(entries: dict[str, Any], control_tokens: tuple[str, ...], parameters: int) -> Header:
     kind = entries["general.architecture"]
     layers, heads = entries[f"{kind}.block_count"], entries[f"{kind}.attention.head_count"]
     kv_heads = entries.get(f"{kind}.attention.head_count_kv", heads)
@@ -65,26 +68,36 @@ def _header(entries: dict[str, Any], control_tokens: tuple[str, ...]) -> Header:
             entries.get(f"{kind}.attention.value_length", usual),
         ),
         control_tokens=control_tokens,
+        parameters=parameters if entries.get("split.count", 1) < 2 else 0,
         k_quants=entries.get("general.file_type") in _K_QUANTS,
     )
 
 
 class _Reader:
-    """Walks over the key-value pairs. Long arrays are skipped: their place is kept instead."""
+    """Walks over the key-value pairs and the shapes. Long arrays are skipped: their place is kept instead."""
 
     def __init__(self, content: mmap.mmap) -> None:
         self._content = content
         self._at = 0
 
-    def entries(self) -> tuple[dict[str, Any], tuple[str, ...]]:
-        magic, _version, _tensors, count = self._take("4sIQQ")
+    def read(self) -> tuple[dict[str, Any], tuple[str, ...], int]:
+        """The pairs, the control tokens and the number of parameters."""
+        magic, _version, tensors, count = self._take("4sIQQ")
         if magic != b"GGUF":
             raise ValueError("magic")
         found: dict[str, Any] = {}
         for _ in range(count):
             key = self._string()
             found[key] = self._value(self._scalar("I"))
-        return found, self._control_tokens(found.get(_TOKENS), found.get(_TYPES))
+        parameters = sum(self._tensor() for _ in range(tensors))
+        return found, self._control_tokens(found.get(_TOKENS), found.get(_TYPES)), parameters
+
+    def _tensor(self) -> int:
+        """The number of elements of the next tensor."""
+        self._skip_string()
+        shape = self._take(f"{self._scalar('I')}Q")
+        self._take("IQ")  # its type, and where it is
+        return math.prod(shape)
 
     def _control_tokens(self, tokens: _Place | None, types: _Place | None) -> tuple[str, ...]:
         if not (isinstance(tokens, _Place) and isinstance(types, _Place)):

@@ -69,6 +69,7 @@ def _serve(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         "slots": sizes.slots,
         "context_tokens": sizes.context_tokens,
         "control_tokens": header.control_tokens,
+        "parameters": header.parameters,
     }
 
 

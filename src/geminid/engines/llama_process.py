@@ -54,6 +54,7 @@ class Told(msgspec.Struct, frozen=True):
     slots: int
     context_tokens: int
     control_tokens: list[str]
+    parameters: int
 
 
 class LlamaProcess:

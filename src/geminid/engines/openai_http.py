@@ -1,7 +1,8 @@
 """An engine behind HTTP: any server that speaks the OpenAI chat API. Built by ``app.py`` and by ``llama.py``.
 
-This file is the course of a conversation. What is said is in ``openai_chat.py``, how servers differ in
-``dialects.py``, what their errors mean in ``upstream_errors.py``, connections are in ``upstream.py``.
+This file is the course of a conversation. What is said is in ``chat_request.py`` and ``chat_reply.py``, how
+servers differ in ``dialects.py``, what their errors mean in ``upstream_errors.py``, connections are in
+``upstream.py``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Any
 
 import aiohttp
 import msgspec
@@ -18,8 +18,12 @@ import msgspec
 from geminid import errors
 from geminid.engines import upstream
 from geminid.engines.base import Capabilities, Health, State
+from geminid.engines.bounds import Bounds
+from geminid.engines.chat_messages import Body
+from geminid.engines.chat_reply import Abandoned, ErrorInStream, Reply
+from geminid.engines.chat_request import Writer
 from geminid.engines.dialects import DIALECTS, Dialect, TokenizeRoute
-from geminid.engines.openai_chat import Abandoned, Body, ErrorInStream, Reply, Writer
+from geminid.engines.server_answers import Models, TokenPiece, Tokens
 from geminid.engines.sse import LINE_BYTES, LineTooLong
 from geminid.engines.token_counts import TokenCounts
 from geminid.engines.upstream import Patience, Upstream
@@ -41,8 +45,9 @@ class OpenAIHTTP:
     """``url`` is the address up to and with ``/v1``. An empty ``model`` takes the first that the server lists.
 
     ``dialect`` is a row of ``dialects.py`` or its name. ``system`` is said where a generation has no system
-    pieces; ``openai_chat.Writer`` explains ``control_tokens``. ``active`` is how many requests are under way,
-    ``last_progress`` the monotonic time when one of them last received anything: a supervisor reads them.
+    pieces; ``chat_request.Writer`` explains ``control_tokens`` and ``bounds``. ``active`` is how many requests are
+    under way, ``last_progress`` the monotonic time when one of them last received anything: a supervisor reads
+    them.
     """
 
     def __init__(
@@ -55,6 +60,7 @@ class OpenAIHTTP:
         context_tokens: int | None = None,
         system: str | None = None,
         control_tokens: Sequence[str] = (),
+        bounds: Bounds | None = None,
         headers: Mapping[str, str] | None = None,
         patience: Patience | None = None,
     ) -> None:
@@ -62,7 +68,7 @@ class OpenAIHTTP:
         self._key = api_key
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
         self._context_tokens = context_tokens
-        self._writer = Writer(self._dialect, system, control_tokens)
+        self._writer = Writer(self._dialect, system, control_tokens, bounds)
         self._counts = TokenCounts(self._count)
         self.active = 0
         self.last_progress = time.monotonic()
@@ -75,13 +81,7 @@ class OpenAIHTTP:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(
-            context_tokens=self._context_tokens or ASSUMED_WINDOW,
-            counts_tokens=self._dialect.tokenize is not None,
-            top_k=self._dialect.top_k is not None,
-            seed=self._dialect.seed is not None,
-            penalties=self._dialect.penalties,
-        )
+        return self._dialect.capabilities(self._context_tokens or ASSUMED_WINDOW)
 
     async def start(self) -> None:
         self._upstream.open()
@@ -115,7 +115,7 @@ class OpenAIHTTP:
         await self._upstream.aclose()
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
-        reply, response = Reply(), None
+        reply, response = Reply.to(generation, self._dialect), None
         self._begin()
         try:
             response = await self._ask(generation)
@@ -141,8 +141,8 @@ class OpenAIHTTP:
         if not reply.finished:
             _log.warning("the model server ended a stream without a finish reason")
             raise errors.Unavailable(errors.UNAVAILABLE)
-        if reply.usage is not None:
-            yield reply.usage
+        if (usage := reply.usage) is not None:
+            yield usage
 
     async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return await self._counts.of(texts)
@@ -153,7 +153,7 @@ class OpenAIHTTP:
             raise errors.Unimplemented("This engine cannot tell the tokens of a text.")
         answers = [await self._tokenize(route, text, **route.pieces) for text in texts]
         return [
-            [Token(token.id, token.bytes) for token in msgspec.convert(answer.tokens, list[_Piece])]
+            [Token(token.id, token.bytes) for token in msgspec.convert(answer.tokens, list[TokenPiece])]
             for answer in answers
         ]
 
@@ -213,7 +213,7 @@ class OpenAIHTTP:
         told = await self._tokenize(route, text)
         return len(told.tokens) if told.count is None else told.count
 
-    async def _tokenize(self, route: TokenizeRoute, text: str, **more: object) -> _Tokens:
+    async def _tokenize(self, route: TokenizeRoute, text: str, **more: object) -> Tokens:
         body = {"model": self._model, route.text_field: text, **route.fixed, **more}
         self._begin()
         try:
@@ -224,7 +224,7 @@ class OpenAIHTTP:
         if response.status != 200:
             raise self._refused(Refusal.read(response.status, answer))
         try:
-            return msgspec.json.decode(answer, type=_Tokens)
+            return msgspec.json.decode(answer, type=Tokens)
         except msgspec.DecodeError as error:
             raise errors.Internal(errors.INTERNAL) from error
 
@@ -234,7 +234,7 @@ class OpenAIHTTP:
             return
         status, body = await self._upstream.get(self._upstream.v1 + "/models")
         try:
-            models = msgspec.json.decode(body, type=_Models).data if status == 200 else []
+            models = msgspec.json.decode(body, type=Models).data if status == 200 else []
         except msgspec.DecodeError:
             models = []
         found = next((model for model in models if self._model in ("", model.id)), None)
@@ -244,41 +244,3 @@ class OpenAIHTTP:
             self._model = found.id
         told = found.window if found else None
         self._context_tokens = self._context_tokens or told or ASSUMED_WINDOW
-
-
-class _Meta(msgspec.Struct):
-    n_ctx: int | None = None
-
-
-class _Model(msgspec.Struct):
-    """A row of ``GET /v1/models``; vLLM tells the window on top, llama-server in ``meta``."""
-
-    id: str
-    max_model_len: int | None = None
-    meta: _Meta | None = None
-
-    @property
-    def window(self) -> int | None:
-        return self.max_model_len or (self.meta.n_ctx if self.meta else None)
-
-
-class _Models(msgspec.Struct):
-    data: list[_Model] = []
-
-
-class _Tokens(msgspec.Struct):
-    """The answer of a tokenize route."""
-
-    count: int | None = None
-    tokens: list[Any] = []
-
-
-class _Piece(msgspec.Struct):
-    """A token with its text; as a list of bytes where they are no text by themselves."""
-
-    id: int
-    piece: str | list[int]
-
-    @property
-    def bytes(self) -> bytes:
-        return self.piece.encode() if isinstance(self.piece, str) else bytes(self.piece)

@@ -2,7 +2,7 @@
 
 Follows https://html.spec.whatwg.org/multipage/server-sent-events.html for what model servers send: ``data`` lines
 that end in LF or CRLF, comments and other fields skipped. Bytes are never decoded here, so a character that is
-split over two reads stays whole. Called by ``openai_chat.py``.
+split over two reads stays whole. Called by ``chat_reply.py``.
 """
 
 from __future__ import annotations

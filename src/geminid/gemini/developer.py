@@ -116,8 +116,18 @@ _WORDS = tuple(
         ),
         (r".*Please use a valid role: user, model\..*", "Please use a valid role: user, model."),
         (
-            r"(?P<feature>Penalty|Multiple candidates) is not enabled for this model",
+            r"(?P<feature>Penalty|Multiple candidates|Json mode|Function calling) is not enabled for this model",
             "{feature} is not enabled for {model}",
+        ),
+        (r".*Logprobs is not supported for this model\..*", "Logprobs is not enabled for {model}"),
+        (r".*thinking is not supported by this model\..*", "Thinking is not enabled for {model}"),
+        (
+            r".*thinking_budget is out of range; .* from (?P<low>\d+) to (?P<high>\d+)\..*",
+            "The thinking budget {budget} is invalid. Please choose a value between {low} and {high}.",
+        ),
+        (
+            r".*it has a function(?P<data>Call|Response) without a name\..*",
+            "* {request}.contents[{turn}].parts[{part}].function_{data}.name: Name cannot be empty.",
         ),
     )
 )
@@ -145,24 +155,42 @@ def _invalid(error: InvalidArgument, match: Match, request: Message | None) -> I
         found = vertex.fullmatch(error.message)
         if found:
             known = {"request": match.method.request.__name__, "model": match.resource} | found.groupdict()
-            known |= _place(request)
+            known |= _place(request) | _budget(request)
             if "above" in known:
                 known["limit"] = str(int(known["above"]) - 1)
+            if "data" in known:
+                known["data"] = known["data"].lower()
             # A place that is not found is one in the system instruction; no text is known for that.
             return InvalidArgument(words.format(**known)) if "{turn}" not in words or "turn" in known else error
     return _with_own_types(error, match.version)
 
 
+def _budget(request: Message | None) -> dict[str, str]:
+    """The thinking budget that was asked for."""
+    if isinstance(request, generation.GenerateContentRequest) and request.generation_config:
+        thinking = request.generation_config.thinking_config or generation.ThinkingConfig()
+        return {"budget": str(thinking.thinking_budget)}
+    return {}
+
+
 def _place(request: Message | None) -> dict[str, str]:
-    """Where the first content without parts or part without text is."""
+    """Where the first content without parts or part that says nothing is."""
     if isinstance(request, generation.GenerateContentRequest | tokens.CountTokensRequest):
         for turn, item in enumerate(request.contents):
             if not item.parts:
                 return {"turn": str(turn)}
             for part, piece in enumerate(item.parts):
-                if piece.text is None or (not piece.text and item.role.lower() != "model"):
+                if _says_nothing(piece, item.role.lower()):
                     return {"turn": str(turn), "part": str(part)}
     return {}
+
+
+def _says_nothing(part: content.Part, role: str) -> bool:
+    """A text may be empty if it is the model's; what has to do with functions has the name of one."""
+    function = part.function_call or part.function_response
+    if function is not None:
+        return not function.name
+    return part.text is None or (not part.text and role != "model")
 
 
 def _with_own_types(error: InvalidArgument, version: str) -> InvalidArgument:

@@ -5,8 +5,9 @@ gives it; which local model answers is configuration, and not here. Used by ``ge
 request and by the services that list models.
 
 Ranges are half open, as the service prints them: ``0 (inclusive) to 2.0001 (exclusive)``. Sources:
-https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (ranges, defaults, support) and
-https://cloud.google.com/vertex-ai/generative-ai/docs/learn/models (windows).
+https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (ranges, defaults, support),
+https://cloud.google.com/vertex-ai/generative-ai/docs/learn/models (windows) and
+https://cloud.google.com/vertex-ai/generative-ai/docs/thinking (budgets).
 """
 
 from __future__ import annotations
@@ -27,6 +28,15 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class ThinkingRange:
+    """The budgets that a model takes, in tokens. ``off``: also 0, for no thoughts; ``levels``: also a level."""
+
+    budgets: Range
+    off: bool = True
+    levels: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """What a model id accepts. Token counts are tokens; a ``None`` range means: the service refuses the field."""
 
@@ -44,6 +54,15 @@ class Profile:
     system_instruction: bool = True
     alternates: bool = False
     """Turns must alternate between user and model."""
+    json_mode: bool = True
+    """``responseMimeType`` may be other than text, and schemas hold."""
+    function_calling: bool = True
+    tools_with_json: bool = False
+    """JSON may be asked for besides function calls."""
+    alphabetical: bool = False
+    """Properties without an order of their own come in that of the alphabet, later models' as declared."""
+    logprobs: bool = True
+    thinking: ThinkingRange | None = None
     traffic_type: bool = False
     """The answer's usageMetadata says ``trafficType`` and gives counts by modality."""
 
@@ -63,28 +82,33 @@ class Model:
         return tail if len(tail) == 3 and tail.isdigit() else "default"
 
 
-_FLASH_15 = Profile("Gemini 1.5 Flash", 1_048_576, 8_192)
-_PRO_15 = Profile("Gemini 1.5 Pro", 2_097_152, 8_192)
+_FLASH_15 = Profile("Gemini 1.5 Flash", 1_048_576, 8_192, alphabetical=True)
+_PRO_15 = Profile("Gemini 1.5 Pro", 2_097_152, 8_192, alphabetical=True)
 _PRO_10 = Profile(
     "Gemini 1.0 Pro", 32_760, 8_192, default_top_p=1.0, default_top_k=None, penalties=None, candidates=1,
-    alternates=True,
+    alternates=True, json_mode=False, alphabetical=True,
 )  # fmt: skip
 _PRO_10_001 = replace(_PRO_10, temperature=Range(0, 1.0001), default_temperature=0.9, system_instruction=False)
 _VISION_10 = replace(
     _PRO_10_001, title="Gemini 1.0 Pro Vision", input_tokens=16_384, max_output_tokens=4_096,
-    default_temperature=0.4, default_top_k=32,
+    default_temperature=0.4, default_top_k=32, function_calling=False,
 )  # fmt: skip
 _FLASH_20 = Profile("Gemini 2.0 Flash", 1_048_576, 8_192, traffic_type=True)
 _LITE_20 = replace(_FLASH_20, title="Gemini 2.0 Flash-Lite")
 _FLASH_25 = Profile(
     "Gemini 2.5 Flash", 1_048_576, 65_536, top_k=Range(1, 65), default_top_k=64, stop_sequences=16,
-    traffic_type=True,
+    traffic_type=True, thinking=ThinkingRange(Range(1, 24_577)),
 )  # fmt: skip
-_LITE_25 = replace(_FLASH_25, title="Gemini 2.5 Flash-Lite")
-_PRO_25 = replace(_FLASH_25, title="Gemini 2.5 Pro")
-_FLASH_3 = replace(_FLASH_25, title="Gemini 3 Flash", candidates=1, penalties=None)
+_LITE_25 = replace(_FLASH_25, title="Gemini 2.5 Flash-Lite", thinking=ThinkingRange(Range(512, 24_577)))
+_PRO_25 = replace(_FLASH_25, title="Gemini 2.5 Pro", thinking=ThinkingRange(Range(128, 32_769), off=False))
+_FLASH_3 = replace(
+    _FLASH_25, title="Gemini 3 Flash", candidates=1, penalties=None, tools_with_json=True,
+    thinking=ThinkingRange(Range(1, 24_577), levels=True),
+)  # fmt: skip
 _LITE_3 = replace(_FLASH_3, title="Gemini 3 Flash-Lite")
-_PRO_3 = replace(_FLASH_3, title="Gemini 3 Pro")
+_PRO_3 = replace(
+    _FLASH_3, title="Gemini 3 Pro", thinking=ThinkingRange(Range(128, 32_769), off=False, levels=True)
+)
 
 _STABLE: dict[str, Profile] = {
     "gemini-1.0-pro-001": _PRO_10_001,
@@ -92,7 +116,7 @@ _STABLE: dict[str, Profile] = {
     "gemini-1.0-pro-vision-001": _VISION_10,
     "gemini-1.5-flash-001": _FLASH_15,
     "gemini-1.5-flash-002": _FLASH_15,
-    "gemini-1.5-flash-8b-001": replace(_FLASH_15, title="Gemini 1.5 Flash-8B"),
+    "gemini-1.5-flash-8b-001": replace(_FLASH_15, title="Gemini 1.5 Flash-8B", logprobs=False),
     "gemini-1.5-pro-001": _PRO_15,
     "gemini-1.5-pro-002": _PRO_15,
     "gemini-2.0-flash-001": _FLASH_20,
@@ -104,9 +128,10 @@ _STABLE: dict[str, Profile] = {
     "gemini-3-pro-preview": _PRO_3,
     "gemini-3.1-flash-lite-preview": _LITE_3,
     "gemini-3.1-pro-preview": replace(_PRO_3, title="Gemini 3.1 Pro"),
-    "gemini-3.5-flash": replace(_FLASH_3, title="Gemini 3.5 Flash"),
-    "gemini-3.5-flash-lite": replace(_LITE_3, title="Gemini 3.5 Flash-Lite"),
+    "gemini-3.5-flash": replace(_FLASH_3, title="Gemini 3.5 Flash", logprobs=False),
+    "gemini-3.5-flash-lite": replace(_LITE_3, title="Gemini 3.5 Flash-Lite", logprobs=False),
     "gemini-3.5-pro": replace(_PRO_3, title="Gemini 3.5 Pro"),
+    "gemini-3.8-flash": replace(_FLASH_3, title="Gemini 3.8 Flash"),
 }
 
 # An id without a version is the stable version of its family, which Google moves by itself
@@ -121,8 +146,10 @@ _ALIASES = {
     "gemini-1.5-flash-8b": "gemini-1.5-flash-8b-001",
     "gemini-1.5-pro": "gemini-1.5-pro-002",
     "gemini-1.5-pro-latest": "gemini-1.5-pro-002",
+    "gemini-1.5-pro-preview-0409": "gemini-1.5-pro-001",
     "gemini-2.0-flash": "gemini-2.0-flash-001",
     "gemini-2.0-flash-lite": "gemini-2.0-flash-lite-001",
+    "gemini-3.1-flash-lite": "gemini-3.1-flash-lite-preview",
     "gemini-flash-latest": "gemini-3.5-flash",
     "gemini-flash-lite-latest": "gemini-3.5-flash-lite",
     "gemini-pro-latest": "gemini-3.5-pro",

@@ -1,8 +1,8 @@
 """Events -> GenerateContentResponse: the chunks of a stream, and the one answer that they fold into.
 
-The shapes are those of recorded answers: every chunk has ``candidates[0].content.parts[0].text`` (clients index
-it blindly), finishReason and the full usageMetadata come with the last chunk only, and modelVersion, createTime
-and responseId are the same on all chunks.
+The shapes are those of recorded answers: every chunk of text has ``candidates[0].content.parts[0].text`` (clients
+index it blindly), calls, finishReason and the full usageMetadata come with the last chunk only, and modelVersion,
+createTime and responseId are the same on all chunks.
 """
 
 from __future__ import annotations
@@ -14,21 +14,41 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from geminid.gemini.profiles import Profile
+from geminid.gemini.speech import Said
 from geminid.generation import FinishReason as Reason
-from geminid.generation import Usage
+from geminid.generation import FunctionCall, Logprob, TokenLogprobs, Usage
+from geminid.wire import content
 from geminid.wire.content import Content, Part
 from geminid.wire.generation import (
     Candidate,
     FinishReason,
     GenerateContentResponse,
+    LogprobsCandidate,
+    LogprobsResult,
     Modality,
     ModalityTokenCount,
+    TopCandidates,
     TrafficType,
     UsageMetadata,
 )
 from geminid.wire.message import Timestamp
 
 _REASONS = {reason: FinishReason[reason.name] for reason in Reason}
+
+_WITHHELD = frozenset(
+    {
+        Reason.SAFETY,
+        Reason.RECITATION,
+        Reason.BLOCKLIST,
+        Reason.PROHIBITED_CONTENT,
+        Reason.SPII,
+        Reason.MODEL_ARMOR,
+    }
+)
+"""Reasons for which the candidate has no content."""
+
+_UNCOUNTED = _WITHHELD - {Reason.MODEL_ARMOR}
+"""Those for which what was withheld is not in the counts either."""
 
 
 def new_response_id() -> str:
@@ -38,28 +58,38 @@ def new_response_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How one candidate ended. The prompt of ``usage`` is what the answer reports: its texts added up."""
+    """How one candidate ended. The prompt of ``usage`` is what the answer reports: its texts added up.
+
+    ``calls`` are what it ended in, ``logprobs`` those of their tokens; ``average`` is the mean over all tokens.
+    """
 
     reason: Reason
     usage: Usage
     message: str | None = None
+    calls: tuple[FunctionCall, ...] = ()
+    logprobs: tuple[TokenLogprobs, ...] = ()
+    average: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Whole:
     """One candidate, complete."""
 
-    text: str
+    said: Sequence[Said]
     ending: Ending
 
 
 @dataclass(slots=True)
 class Responder:
-    """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does."""
+    """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does.
+
+    ``top_logprobs`` is how many of the most likely tokens were asked for, None where no probabilities were.
+    """
 
     model_version: str
     profile: Profile
     received: dt.datetime
+    top_logprobs: int | None = None
     response_id: str = field(default_factory=new_response_id)
     _create_time: Timestamp = field(init=False)
     _running_usage: UsageMetadata | None = field(init=False)
@@ -71,22 +101,41 @@ class Responder:
             UsageMetadata(traffic_type=TrafficType.ON_DEMAND) if self.profile.traffic_type else None
         )
 
-    def text(self, text: str, candidate: int = 0) -> GenerateContentResponse:
+    def chunk(self, said: Said) -> GenerateContentResponse:
         """A chunk in mid-stream."""
-        content = Content(role="model", parts=[Part(text=text)])
-        return self._response([Candidate(index=candidate, content=content)], self._running_usage)
+        candidate = Candidate(content=Content(role="model", parts=[Part(text=said.text, thought=said.thought)]))
+        if said.logprobs:
+            candidate.logprobs_result = self._logprobs(said.logprobs)
+        return self._response([candidate], self._running_usage)
 
     def last(self, ending: Ending) -> GenerateContentResponse:
-        """The chunk that ends a stream; its text is empty, since all was said."""
-        return self._response([_finished([Part(text="")], ending)], self._usage(ending.usage))
+        """The chunk that ends a stream: with the calls, or with an empty text, since all was said."""
+        malformed = ending.reason is Reason.MALFORMED_FUNCTION_CALL
+        parts = _calls(ending) or ([] if malformed else [Part(text="")])
+        candidate = _finished(parts, ending)
+        candidate.logprobs_result = self._logprobs(ending.logprobs)
+        return self._response([candidate], self._usage(ending.usage))
 
     def whole(self, candidates: Sequence[Whole]) -> GenerateContentResponse:
         """The one answer of a unary call. A candidate without any text has a role and no parts."""
-        finished = [
-            _finished([Part(text=one.text)] if one.text else [], one.ending, index)
-            for index, one in enumerate(candidates)
-        ]
-        return self._response(finished, self._usage(_together([one.ending.usage for one in candidates])))
+        finished = [self._whole(one, index) for index, one in enumerate(candidates)]
+        return self._response(finished, self._usage(_together([_counted(one.ending) for one in candidates])))
+
+    def _whole(self, one: Whole, index: int) -> Candidate:
+        candidate = _finished([*_texts(one.said), *_calls(one.ending)], one.ending, index)
+        candidate.avg_logprobs = one.ending.average or 0.0
+        told = [place for said in one.said for place in said.logprobs]
+        candidate.logprobs_result = self._logprobs([*told, *one.ending.logprobs])
+        return candidate
+
+    def _logprobs(self, places: Sequence[TokenLogprobs]) -> LogprobsResult | None:
+        if self.top_logprobs is None or not places:
+            return None
+        top = [TopCandidates(candidates=[_logprob(one) for one in place.top]) for place in places]
+        return LogprobsResult(
+            top_candidates=top if self.top_logprobs else [],
+            chosen_candidates=[_logprob(place.chosen) for place in places],
+        )
 
     def _response(self, candidates: list[Candidate], usage: UsageMetadata | None) -> GenerateContentResponse:
         return GenerateContentResponse(
@@ -114,10 +163,34 @@ class Responder:
 def _finished(parts: list[Part], ending: Ending, index: int = 0) -> Candidate:
     return Candidate(
         index=index,
-        content=Content(role="model", parts=parts),
+        content=None if ending.reason in _WITHHELD else Content(role="model", parts=parts),
         finish_reason=_REASONS[ending.reason],
         finish_message=ending.message,
     )
+
+
+def _texts(said: Sequence[Said]) -> list[Part]:
+    """One part for the thoughts and one for the text, as unary answers have it."""
+    both = [
+        Part(text="".join(one.text for one in said if one.thought is thought), thought=thought)
+        for thought in (True, False)
+    ]
+    return [part for part in both if part.text]
+
+
+def _calls(ending: Ending) -> list[Part]:
+    return [
+        Part(function_call=content.FunctionCall(name=call.name, args=dict(call.args), id=call.id))
+        for call in ending.calls
+    ]
+
+
+def _logprob(one: Logprob) -> LogprobsCandidate:
+    return LogprobsCandidate(token=one.token, log_probability=one.logprob, token_id=one.token_id)
+
+
+def _counted(ending: Ending) -> Usage:
+    return replace(ending.usage, output=0) if ending.reason in _UNCOUNTED else ending.usage
 
 
 def _together(usages: Sequence[Usage]) -> Usage:

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
 
 from geminid.errors import BadRequest, FieldViolation, Unimplemented
-from geminid.wire.content import Content, Part
+from geminid.wire.content import Content, FunctionCall, FunctionResponse, Part
 from geminid.wire.generation import (
     Candidate,
     GenerateContentRequest,
     GenerateContentResponse,
     GenerationConfig,
+    LogprobsCandidate,
+    LogprobsResult,
     ModalityTokenCount,
     ThinkingConfig,
+    TopCandidates,
     UsageMetadata,
 )
-from geminid.wire.message import FieldSpec, Kind, Message, describe
+from geminid.wire.message import FieldSpec, Message, describe
+from geminid.wire.tools import FunctionCallingConfig, FunctionDeclaration, Schema, Tool, ToolConfig
 
 
 class Support(enum.Enum):
@@ -35,14 +39,28 @@ class Support(enum.Enum):
 
 
 _WORKS: dict[type[Message], set[str]] = {
-    GenerateContentRequest: {"contents", "model", "generation_config", "system_instruction"},
+    GenerateContentRequest: {
+        "contents", "model", "generation_config", "system_instruction", "tools", "tool_config",
+    },
     Content: {"role", "parts"},
-    Part: {"text"},
+    Part: {"text", "function_call", "function_response", "thought"},
+    FunctionCall: {"name", "args", "id"},
+    FunctionResponse: {"name", "response", "id"},
+    Tool: {"function_declarations"},
+    FunctionDeclaration: {"name", "description", "parameters", "parameters_json_schema"},
+    Schema: {
+        "type", "items", "properties", "required", "nullable", "format", "description", "enum", "any_of",
+        "min_properties", "max_properties", "minimum", "maximum", "min_length", "max_length", "pattern",
+        "min_items", "max_items", "title", "property_ordering", "additional_properties", "ref", "defs",
+    },
+    ToolConfig: {"function_calling_config"},
+    FunctionCallingConfig: {"mode", "allowed_function_names"},
     GenerationConfig: {
         "temperature", "top_p", "top_k", "max_output_tokens", "stop_sequences", "seed",
-        "presence_penalty", "frequency_penalty", "candidate_count", "response_mime_type",
-        "response_modalities", "thinking_config",
+        "presence_penalty", "frequency_penalty", "candidate_count", "response_mime_type", "response_schema",
+        "response_json_schema", "response_logprobs", "logprobs", "response_modalities", "thinking_config",
     },
+    ThinkingConfig: {"include_thoughts", "thinking_budget", "thinking_level"},
 }  # fmt: skip
 
 _ACCEPTED: dict[type[Message], dict[str, str]] = {
@@ -51,22 +69,33 @@ _ACCEPTED: dict[type[Message], dict[str, str]] = {
         "labels": "kept for usage records to come",
     },
     Part: {"thought_signature": "an echo of an earlier answer, not needed here"},
+    FunctionDeclaration: {
+        "response": "what comes back is shown to the model as it is",
+        "response_json_schema": "what comes back is shown to the model as it is",
+    },
+    Schema: {"example": "tells the model nothing", "default": "tells the model nothing"},
 }
 
 _ONLY: dict[tuple[type[Message], str], tuple[Any, str]] = {
-    (GenerationConfig, "response_mime_type"): ("text/plain", "only text/plain"),
     (GenerationConfig, "response_modalities"): (["TEXT"], "only TEXT"),
 }
+
+_ASKED_BY_PRESENCE: set[type[Message]] = {Tool}
+"""Messages whose fields ask for something also when they are empty: ``"googleSearch": {}`` is a tool."""
 
 
 FILLED: dict[type[Message], set[str]] = {
     GenerateContentResponse: {"candidates", "usage_metadata", "model_version", "create_time", "response_id"},
-    Candidate: {"index", "content", "finish_reason"},
+    Candidate: {"index", "content", "finish_reason", "finish_message", "avg_logprobs", "logprobs_result"},
     Content: {"role", "parts"},
-    Part: {"text"},
+    Part: {"text", "function_call", "thought"},
+    FunctionCall: {"name", "args", "id"},
+    LogprobsResult: {"top_candidates", "chosen_candidates"},
+    TopCandidates: {"candidates"},
+    LogprobsCandidate: {"token", "log_probability", "token_id"},
     UsageMetadata: {
-        "prompt_token_count", "candidates_token_count", "total_token_count", "traffic_type",
-        "prompt_tokens_details", "candidates_tokens_details",
+        "prompt_token_count", "candidates_token_count", "total_token_count", "thoughts_token_count",
+        "traffic_type", "prompt_tokens_details", "candidates_tokens_details",
     },
     ModalityTokenCount: {"modality", "token_count"},
 }  # fmt: skip
@@ -74,9 +103,14 @@ FILLED: dict[type[Message], set[str]] = {
 
 
 _NOTES: dict[tuple[type[Message], str], str] = {
+    (GenerateContentRequest, "system_instruction"): "its texts; the role does not matter",
+    (Part, "thought"): "thoughts that come back are not told to the model again",
     (GenerationConfig, "candidate_count"): "1 when streaming",
-    (ThinkingConfig, "thinking_budget"): "but 0, which asks for none",
-    (ThinkingConfig, "include_thoughts"): "but false",
+    (GenerationConfig, "response_mime_type"): "text/plain, application/json, text/x.enum",
+    (GenerationConfig, "response_json_schema"): "keywords that cannot be kept to are refused by name",
+    (FunctionDeclaration, "parameters_json_schema"): "keywords that cannot be kept to are refused by name",
+    (GenerationConfig, "logprobs"): "as many as the engine tells, at most 20",
+    (GenerationConfig, "thinking_config"): "by models that think",
 }
 
 
@@ -110,7 +144,7 @@ def refusal(*paths: str) -> Unimplemented:
 def _refused(message: Message, path: str) -> Iterator[str]:
     plan = _plan(type(message))
     for name in plan.refused:
-        if _asks_something(getattr(message, name)):
+        if plan.asks(getattr(message, name)):
             yield f"{path}{name}"
     for name, only in plan.only:
         value = getattr(message, name)
@@ -125,13 +159,13 @@ def _refused(message: Message, path: str) -> Iterator[str]:
             yield from _refused(value, f"{path}{name}.")
 
 
+def _is_set(value: Any) -> bool:
+    return value is not UNSET and (isinstance(value, Message) or bool(value))
+
+
 def _asks_something(value: Any) -> bool:
-    """Zero values and empty messages ask for nothing, nor do lists of such messages, as ``"tools": {}``."""
-    if isinstance(value, Message):
-        return bool(value != type(value)())
-    if isinstance(value, list):
-        return any(not isinstance(item, Message) or _asks_something(item) for item in value)
-    return value is not UNSET and bool(value)
+    """Zero values and empty messages ask for nothing."""
+    return _is_set(value) and not (isinstance(value, Message) and value == type(value)())
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +175,7 @@ class _Plan:
     refused: tuple[str, ...]
     only: tuple[tuple[str, Any], ...]
     children: tuple[str, ...]
+    asks: Callable[[Any], bool]
 
 
 @functools.cache
@@ -150,9 +185,30 @@ def _plan(cls: type[Message]) -> _Plan:
     return _Plan(
         refused=tuple(name for name, state in states.items() if state is Support.REFUSED),
         only=tuple((name, only) for (message, name), (only, _) in _ONLY.items() if message is cls),
-        children=tuple(
-            spec.name
-            for spec in specs
-            if spec.kind is Kind.MESSAGE and not spec.map and states[spec.name] is Support.WORKS
-        ),
+        children=tuple(name for name, child in _children(cls).items() if _may_refuse(child)),
+        asks=_is_set if cls in _ASKED_BY_PRESENCE else _asks_something,
+    )
+
+
+def _children(cls: type[Message]) -> dict[str, type[Message]]:
+    """The messages inside one that are read."""
+    return {
+        spec.name: spec.type
+        for spec in describe(cls).fields
+        if spec.type is not None
+        and issubclass(spec.type, Message)
+        and not spec.map
+        and support_of(cls, spec)[0] is Support.WORKS
+    }
+
+
+def _may_refuse(cls: type[Message], seen: frozenset[type[Message]] = frozenset()) -> bool:
+    """Whether anything in a message can be refused: in a schema nothing is, so that it need not be walked."""
+    if cls in seen:
+        return False
+    states = (support_of(cls, spec)[0] for spec in describe(cls).fields)
+    return (
+        Support.REFUSED in states
+        or any(message is cls for message, _ in _ONLY)
+        or any(_may_refuse(child, seen | {cls}) for child in _children(cls).values())
     )

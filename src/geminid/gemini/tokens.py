@@ -6,46 +6,50 @@ The texts are those that a generation with the same contents puts before the mod
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import groupby
-
-from geminid.errors import InvalidArgument
 from geminid.gemini import support
-from geminid.wire.content import Content
+from geminid.gemini.constraint import constraint_of
+from geminid.gemini.tools import functions_of
+from geminid.gemini.turns import system_to_count, turn_to_count, turns_to_count
+from geminid.gemini.wording import unable
+from geminid.generation import Calling, Generation, Tools
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
 
-_NO_CONTENTS = (
-    "Unable to submit request because at least one contents field is required. Learn more: "
-    "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
-)
 
+def counted_texts(request: CountTokensRequest, *, alphabetical: bool = False) -> list[str]:
+    """The texts of the prompt in order, none of them empty. Raises InvalidArgument or Unimplemented.
 
-def counted_texts(request: CountTokensRequest) -> list[str]:
-    """The texts of the prompt in order, none of them empty. Raises InvalidArgument or Unimplemented."""
+    ``alphabetical`` is the profile's word on the order of properties.
+    """
     _check_form(request)
-    config = request.generation_config or GenerationConfig()
+    config = _of_prompt(request.generation_config or GenerationConfig())
     support.check(
         GenerateContentRequest(
             contents=request.contents,
             system_instruction=request.system_instruction,
             tools=request.tools,
-            # Of the configuration only a schema counts as input.
-            generation_config=GenerationConfig(
-                response_schema=config.response_schema, response_json_schema=config.response_json_schema
-            ),
+            generation_config=config,
         )
     )
-    system = [request.system_instruction] if request.system_instruction else []
-    paragraphs = [text for content in system for text in _texts(content)]
-    return [text for text in [*paragraphs, *_turns(request.contents)] if text]
+    functions = functions_of(request.tools, alphabetical=alphabetical)
+    generation = Generation(
+        turns=turns_to_count(request.contents),
+        system=system_to_count(request.system_instruction),
+        constraint=constraint_of(config, alphabetical=alphabetical),
+        tools=Tools(functions, Calling.AUTO, frozenset()) if functions else None,
+    )
+    return [text for text in generation.texts() if text]
 
 
-def computed_texts(request: ComputeTokensRequest) -> list[tuple[str, list[str]]]:
-    """The role and the texts of each content. Raises InvalidArgument or Unimplemented."""
+def computed_texts(request: ComputeTokensRequest) -> list[tuple[str, str]]:
+    """The texts of the parts, each with the role of its content. Raises InvalidArgument or Unimplemented."""
     _check_form(request)
     support.check(GenerateContentRequest(contents=request.contents))
-    return [(content.role, _texts(content)) for content in request.contents]
+    return [
+        (content.role, text)
+        for content in request.contents
+        for text in Generation(turns=(turn_to_count(content),)).texts()
+    ]
 
 
 def count_response(texts: list[str], tokens: int) -> CountTokensResponse:
@@ -62,15 +66,13 @@ def _check_form(request: CountTokensRequest | ComputeTokensRequest) -> None:
     if request.instances:
         raise support.refusal("instances")
     if not request.contents:
-        raise InvalidArgument(_NO_CONTENTS)
+        raise unable("at least one contents field is required")
 
 
-def _texts(content: Content) -> list[str]:
-    return [part.text for part in content.parts if part.text]
-
-
-def _turns(contents: list[Content]) -> Iterator[str]:
-    """A model turn is one text, since the chunks of a streamed answer come back as one content each."""
-    for role, run in groupby(contents, key=lambda content: content.role.lower()):
-        texts = [text for content in run for text in _texts(content)]
-        yield from ["".join(texts)] if role == "model" else texts
+def _of_prompt(config: GenerationConfig) -> GenerationConfig:
+    """Of the configuration only a schema counts as input."""
+    return GenerationConfig(
+        response_mime_type=config.response_mime_type,
+        response_schema=config.response_schema,
+        response_json_schema=config.response_json_schema,
+    )

@@ -25,20 +25,18 @@ class LlmUtilityService:
         request = call.request
         assert isinstance(request, CountTokensRequest)
         served = self._find(call, request)
-        texts = counted_texts(request)
+        texts = counted_texts(request, alphabetical=served.model.profile.alphabetical)
         yield count_response(texts, sum(await served.engine.count_tokens(texts)))
 
     async def compute_tokens(self, call: Call) -> Stream:
-        """One ComputeTokensResponse, with one entry for each content."""
+        """One ComputeTokensResponse, with one entry for each part."""
         request = call.request
         assert isinstance(request, ComputeTokensRequest)
         served = self._find(call, request)
-        contents = computed_texts(request)
-        split = iter(await served.engine.tokenize([text for _, texts in contents for text in texts]))
+        parts = computed_texts(request)
+        tokens = await served.engine.tokenize([text for _, text in parts])
         yield ComputeTokensResponse(
-            tokens_info=[
-                _tokens_info(role, [token for _ in texts for token in next(split)]) for role, texts in contents
-            ]
+            tokens_info=[_tokens_info(role, pieces) for (role, _), pieces in zip(parts, tokens, strict=True)]
         )
 
     def _find(self, call: Call, request: CountTokensRequest | ComputeTokensRequest) -> Served:

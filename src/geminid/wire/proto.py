@@ -110,7 +110,8 @@ class ProtoCodec:
         else:
             read = values.READERS.get(spec.kind)
         if spec.map:
-            return lambda entries: {key: read(value) if read else value for key, value in entries.items()}
+            # By name, since protobuf's maps come in another order in every process.
+            return lambda entries: {key: read(entries[key]) if read else entries[key] for key in sorted(entries)}
         if not spec.repeated:
             return read
         if read is None:

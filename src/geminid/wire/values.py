@@ -47,7 +47,12 @@ def read_value(raw: _Raw) -> Any:
 
 
 def read_struct(raw: _Raw) -> dict[str, Any]:
-    return {key: read_value(value) for key, value in raw.fields.items()}
+    """By name: protobuf's maps come in another order in every process."""
+    return {key: read_value(value) for key, value in sorted(raw.fields.items(), key=_name)}
+
+
+def _name(entry: tuple[str, Any]) -> str:
+    return entry[0]
 
 
 def _number(number: float) -> float:

@@ -5,13 +5,15 @@ Nothing here runs unless it is asked for: ``make clients``, or ``pytest -m clien
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import subprocess
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import platformdirs
 import pytest
@@ -98,6 +100,48 @@ def node_modules(cache: Path) -> Callable[..., Path]:
         return install(folder, [npm, "install", "--prefix", ".", *packages]) / "node_modules"
 
     return node_modules
+
+
+class Server(Protocol):
+    url: str
+
+
+@pytest.fixture
+def gemini_cli(node_modules: Callable[..., Path], tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
+    """Has gemini-cli answer one prompt in an empty folder; gives back the events that it prints."""
+
+    def gemini_cli(server: Server, account: str, prompt: str) -> list[dict[str, Any]]:
+        program = node_modules("@google/gemini-cli") / ".bin" / "gemini"
+        settings = tmp_path / ".gemini" / "settings.json"
+        settings.parent.mkdir()
+        settings.write_text(json.dumps({"security": {"auth": {"selectedType": account}}}))
+        done = subprocess.run(
+            ["node", program, "-m", "gemini-2.5-flash", "-o", "stream-json", "-p", prompt],
+            cwd=tmp_path,
+            env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), **_account(server, account)},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    return gemini_cli
+
+
+def _account(server: Server, account: str) -> dict[str, str]:
+    if account == "gemini-api-key":
+        own = {"GEMINI_API_KEY": "any", "GOOGLE_GEMINI_BASE_URL": server.url}
+    else:
+        own = {
+            "GOOGLE_GENAI_USE_VERTEXAI": "true",
+            "GOOGLE_VERTEX_BASE_URL": server.url,
+            "GOOGLE_CLOUD_PROJECT": "p",
+            "GOOGLE_CLOUD_LOCATION": "us-central1",
+            "GCE_METADATA_HOST": server.url.removeprefix("http://"),
+        }
+    return own | {"GEMINI_CLI_TRUST_WORKSPACE": "true"}
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,7 @@
-"""Google's and OpenAI's libraries for Node."""
+"""Google's and OpenAI's libraries for Node, and gemini-cli."""
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,8 +12,6 @@ pytestmark = [pytest.mark.clients, pytest.mark.timeout(1200)]
 
 PROGRAMS = Path(__file__).parent / "node"
 LIBRARIES = ("@google/genai", "@google/generative-ai", "@google-cloud/vertexai", "openai")
-
-ALIAS = {"extends": "base", "modelConfig": {"model": "gemini-2.5-flash"}}
 
 
 class Server(Protocol):
@@ -87,49 +82,13 @@ def test_newest_node(
 
 @pytest.mark.parametrize("account", ["gemini-api-key", "vertex-ai"])
 def test_gemini_cli(
-    node_modules: Callable[..., Path], scripted: Server, tmp_path: Path, expected: dict[str, Any], account: str
+    gemini_cli: Callable[..., list[dict[str, Any]]], scripted: Server, expected: dict[str, Any], account: str
 ) -> None:
-    """A headless turn, without tools and without the thinking that it asks for by default."""
-    settings = {
-        "security": {"auth": {"selectedType": account}},
-        "tools": {"core": ["none"]},
-        "modelConfigs": {"customAliases": {"plain": ALIAS}},
-    }
-    (tmp_path / ".gemini").mkdir()
-    (tmp_path / ".gemini" / "settings.json").write_text(json.dumps(settings))
-    program = node_modules("@google/gemini-cli") / ".bin" / "gemini"
-
-    events = turn(["node", program, "-m", "plain", "-o", "stream-json"], scripted, account, tmp_path)
+    """A headless turn as it comes, with tools and thinking."""
+    events = gemini_cli(scripted, account, "Why is the sky blue?")
 
     said = [event["content"] for event in events if event.get("role") == "assistant"]
     assert len(said) > 1
     assert "".join(said) == expected["text"]
     assert (events[-1]["type"], events[-1]["status"]) == ("result", "success")
     assert events[-1]["stats"]["output_tokens"] == 6
-
-
-def turn(command: list[Any], server: Server, account: str, home: Path) -> list[dict[str, Any]]:
-    """The events that gemini-cli prints."""
-    metadata = server.url.removeprefix("http://")
-    accounts = {
-        "gemini-api-key": {"GEMINI_API_KEY": "any", "GOOGLE_GEMINI_BASE_URL": server.url},
-        "vertex-ai": {
-            "GOOGLE_GENAI_USE_VERTEXAI": "true",
-            "GOOGLE_VERTEX_BASE_URL": server.url,
-            "GOOGLE_CLOUD_PROJECT": "p",
-            "GOOGLE_CLOUD_LOCATION": "us-central1",
-            "GCE_METADATA_HOST": metadata,
-        },
-    }
-    own = {"PATH": os.environ["PATH"], "HOME": str(home), "GEMINI_CLI_TRUST_WORKSPACE": "true"}
-    done = subprocess.run(
-        [*command, "-p", "Why is the sky blue?"],
-        cwd=home,
-        env=own | accounts[account],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]

@@ -46,6 +46,21 @@ def test_python(
     assert report.items() <= expected.items()
 
 
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+@pytest.mark.parametrize("requirements", VERTEXAI, ids=lambda words: " ".join(words))
+def test_tools_of_vertexai(
+    python_with: Callable[..., Path],
+    ask: Callable[..., dict[str, Any]],
+    tools: Any,
+    expected_of_vertexai: dict[str, Any],
+    requirements: tuple[str, ...],
+    transport: str,
+) -> None:
+    report = ask(python_with(*requirements), PROGRAMS / "tools_vertexai.py", transport, server=tools)
+
+    assert report == expected_of_vertexai
+
+
 @pytest.mark.parametrize("requirements", GENAI, ids=lambda words: " ".join(words))
 def test_google_genai_pointed_by_variables_alone(
     python_with: Callable[..., Path],

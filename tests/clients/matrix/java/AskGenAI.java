@@ -1,7 +1,13 @@
 // Asks by google-genai and prints what it got. The argument: vertex or developer.
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.genai.Client;
+import com.google.genai.types.FunctionCallingConfig;
+import com.google.genai.types.FunctionDeclaration;
+import com.google.genai.types.GenerateContentConfig;
 import com.google.genai.types.HttpOptions;
+import com.google.genai.types.Schema;
+import com.google.genai.types.Tool;
+import com.google.genai.types.ToolConfig;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -10,6 +16,28 @@ import java.util.Map;
 public class AskGenAI {
   static String last(String name) {
     return name.substring(name.lastIndexOf('/') + 1);
+  }
+
+  static Schema text(String... allowed) {
+    var schema = Schema.builder().type("STRING");
+    return (allowed.length == 0 ? schema : schema.enum_(allowed)).build();
+  }
+
+  static Schema object(Map<String, Schema> properties, String... order) {
+    return Schema.builder().type("OBJECT").properties(properties).required(order).propertyOrdering(order).build();
+  }
+
+  static GenerateContentConfig recipe() {
+    var schema = object(Map.of("title", text(), "kind", text("bread", "cake")), "title", "kind");
+    return GenerateContentConfig.builder().responseMimeType("application/json").responseSchema(schema).build();
+  }
+
+  static GenerateContentConfig time() {
+    var declaration = FunctionDeclaration.builder().name("get_time").parameters(object(Map.of("zone", text()), "zone"));
+    var calling = FunctionCallingConfig.builder().mode("ANY").allowedFunctionNames("get_time");
+    return GenerateContentConfig.builder()
+        .tools(Tool.builder().functionDeclarations(declaration))
+        .toolConfig(ToolConfig.builder().functionCallingConfig(calling)).build();
   }
 
   public static void main(String[] arguments) throws Exception {
@@ -45,6 +73,10 @@ public class AskGenAI {
       List<String> models = new ArrayList<>();
       client.models.list(null).forEach(found -> models.add(last(found.name().get())));
       report.put("models", models);
+      var json = new ObjectMapper();
+      report.put("object", json.readTree(client.models.generateContent(model, prompt, recipe()).text()));
+      var call = client.models.generateContent(model, prompt, time()).functionCalls().get(0);
+      report.put("called", List.of(call.name().get(), call.args().get()));
     }
     System.out.println(new ObjectMapper().writeValueAsString(report));
   }

@@ -9,6 +9,16 @@ const modes = {
   variables: {},
 };
 
+const recipe = {
+  type: "OBJECT",
+  properties: { title: { type: "STRING" }, kind: { type: "STRING", enum: ["bread", "cake"] } },
+  required: ["title", "kind"],
+};
+const time = {
+  name: "get_time",
+  parameters: { type: "OBJECT", properties: { zone: { type: "STRING" } }, required: ["zone"] },
+};
+
 async function main() {
   const client = new GoogleGenAI(modes[process.argv[2]]);
   const question = { model: "gemini-2.5-flash", contents: process.env.PROMPT };
@@ -19,6 +29,10 @@ async function main() {
   await chat.sendMessage({ message: question.contents });
   const models = [];
   for await (const model of await client.models.list()) models.push(model.name.split("/").at(-1));
+  const schema = { responseMimeType: "application/json", responseSchema: recipe };
+  const functionCallingConfig = { mode: "ANY", allowedFunctionNames: ["get_time"] };
+  const tools = { tools: [{ functionDeclarations: [time] }], toolConfig: { functionCallingConfig } };
+  const [call] = (await client.models.generateContent({ ...question, config: tools })).functionCalls;
   const usage = answer.usageMetadata;
   return {
     text: answer.text,
@@ -30,6 +44,8 @@ async function main() {
     counted: (await client.models.countTokens(question)).totalTokens,
     model: (await client.models.get({ model: question.model })).name.endsWith(question.model),
     models,
+    object: JSON.parse((await client.models.generateContent({ ...question, config: schema })).text),
+    called: [call.name, call.args],
   };
 }
 

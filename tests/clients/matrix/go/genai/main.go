@@ -21,6 +21,32 @@ func last(name string) string {
 	return name[strings.LastIndex(name, "/")+1:]
 }
 
+func text(allowed ...string) *genai.Schema {
+	return &genai.Schema{Type: genai.TypeString, Enum: allowed}
+}
+
+func object(properties map[string]*genai.Schema, order ...string) *genai.Schema {
+	return &genai.Schema{Type: genai.TypeObject, Properties: properties, Required: order, PropertyOrdering: order}
+}
+
+func recipe() *genai.GenerateContentConfig {
+	properties := map[string]*genai.Schema{"title": text(), "kind": text("bread", "cake")}
+	schema := object(properties, "title", "kind")
+	return &genai.GenerateContentConfig{ResponseMIMEType: "application/json", ResponseSchema: schema}
+}
+
+func time() *genai.GenerateContentConfig {
+	parameters := object(map[string]*genai.Schema{"zone": text()}, "zone")
+	declarations := []*genai.FunctionDeclaration{{Name: "get_time", Parameters: parameters}}
+	calling := &genai.FunctionCallingConfig{
+		Mode: genai.FunctionCallingConfigModeAny, AllowedFunctionNames: []string{"get_time"},
+	}
+	return &genai.GenerateContentConfig{
+		Tools:      []*genai.Tool{{FunctionDeclarations: declarations}},
+		ToolConfig: &genai.ToolConfig{FunctionCallingConfig: calling},
+	}
+}
+
 func main() {
 	ctx := context.Background()
 	config := genai.ClientConfig{HTTPOptions: genai.HTTPOptions{BaseURL: os.Getenv("GEMINID_URL")}}
@@ -46,6 +72,7 @@ func main() {
 	for found, err := range client.Models.All(ctx) {
 		models = append(models, last(must(found, err).Name))
 	}
+	call := must(client.Models.GenerateContent(ctx, model, prompt, time())).FunctionCalls()[0]
 	usage := answer.UsageMetadata
 	json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"text":          answer.Text(),
@@ -57,5 +84,7 @@ func main() {
 		"counted":       must(client.Models.CountTokens(ctx, model, prompt, nil)).TotalTokens,
 		"model":         last(must(client.Models.Get(ctx, model, nil)).Name) == model,
 		"models":        models,
+		"object":        json.RawMessage(must(client.Models.GenerateContent(ctx, model, prompt, recipe())).Text()),
+		"called":        []any{call.Name, call.Args},
 	})
 }

@@ -27,6 +27,30 @@ func finish(response *genai.GenerateContentResponse) string {
 	return strings.ToUpper(strings.TrimPrefix(response.Candidates[0].FinishReason.String(), "FinishReason"))
 }
 
+func object(properties map[string]*genai.Schema, required ...string) *genai.Schema {
+	return &genai.Schema{Type: genai.TypeObject, Properties: properties, Required: required}
+}
+
+func recipe(client *genai.Client) *genai.GenerativeModel {
+	model := client.GenerativeModel("gemini-1.5-flash-002")
+	properties := map[string]*genai.Schema{
+		"title": {Type: genai.TypeString}, "kind": {Type: genai.TypeString, Enum: []string{"bread", "cake"}},
+	}
+	model.ResponseMIMEType, model.ResponseSchema = "application/json", object(properties, "title", "kind")
+	return model
+}
+
+func time(client *genai.Client) *genai.GenerativeModel {
+	model := client.GenerativeModel("gemini-1.5-flash-002")
+	parameters := object(map[string]*genai.Schema{"zone": {Type: genai.TypeString}}, "zone")
+	declarations := []*genai.FunctionDeclaration{{Name: "get_time", Parameters: parameters}}
+	model.Tools = []*genai.Tool{{FunctionDeclarations: declarations}}
+	model.ToolConfig = &genai.ToolConfig{FunctionCallingConfig: &genai.FunctionCallingConfig{
+		Mode: genai.FunctionCallingAny, AllowedFunctionNames: []string{"get_time"},
+	}}
+	return model
+}
+
 func main() {
 	ctx := context.Background()
 	options := []option.ClientOption{option.WithEndpoint(os.Getenv("GEMINID_TLS"))}
@@ -47,6 +71,7 @@ func main() {
 	}
 	chat := model.StartChat()
 	must(chat.SendMessage(ctx, prompt))
+	call := must(time(client).GenerateContent(ctx, prompt)).Candidates[0].FunctionCalls()[0]
 	usage := answer.UsageMetadata
 	json.NewEncoder(os.Stdout).Encode(map[string]any{
 		"text":          text(answer),
@@ -56,5 +81,7 @@ func main() {
 		"stream_finish": finish(last),
 		"chat":          text(must(chat.SendMessage(ctx, prompt))),
 		"counted":       must(model.CountTokens(ctx, prompt)).TotalTokens,
+		"object":        json.RawMessage(text(must(recipe(client).GenerateContent(ctx, prompt)))),
+		"called":        []any{call.Name, call.Args},
 	})
 }

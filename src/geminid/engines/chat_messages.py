@@ -1,0 +1,113 @@
+"""Turns as OpenAI's chat messages, with calls in the server's own format or written into the text.
+
+Pure; called by ``chat_request.py``. Forms as in https://platform.openai.com/docs/guides/function-calling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from geminid.engines.control_tokens import Defuser
+from geminid.engines.tool_calls import answered, written
+from geminid.generation import FunctionCall, FunctionResponse, Piece, Text, Tools, Turn
+
+Body: TypeAlias = dict[str, object]
+
+
+def in_prose(turns: Sequence[Turn], defuser: Defuser) -> list[Body]:
+    """Messages of text alone. The pieces of a turn are parted by line ends, as servers join them."""
+    return [
+        {"role": _role(turn), "content": "\n".join(_prose(defuser.piece(piece)) for piece in turn.pieces)}
+        for turn in turns
+    ]
+
+
+def in_native_format(turns: Sequence[Turn], defuser: Defuser) -> list[Body]:
+    """Messages with ``tool_calls``, and a message of its own for each response."""
+    calls = _Calls()
+    return [
+        message
+        for turn in turns
+        for message in _native(_role(turn), [defuser.piece(piece) for piece in turn.pieces], calls)
+    ]
+
+
+def functions(tools: Tools) -> list[Body]:
+    """What may be called, as ``tools``."""
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": function.name,
+                "description": function.description,
+                "parameters": function.parameters,
+            },
+        }
+        for function in tools.callable
+    ]
+
+
+def _role(turn: Turn) -> str:
+    return "assistant" if turn.role == "model" else "user"
+
+
+def _prose(piece: Piece) -> str:
+    match piece:
+        case Text(text):
+            return text
+        case FunctionCall():
+            return written(piece)
+        case FunctionResponse():
+            return answered(piece)
+        case _:
+            assert_never(piece)
+
+
+def _native(role: str, pieces: Sequence[Piece], calls: _Calls) -> Iterator[Body]:
+    """The responses of a turn stand before its text: servers want them right after the calls."""
+    made = [piece for piece in pieces if isinstance(piece, FunctionCall)]
+    text = "\n".join(piece.text for piece in pieces if isinstance(piece, Text))
+    for piece in pieces:
+        if isinstance(piece, FunctionResponse):
+            yield {"role": "tool", "tool_call_id": calls.answered_by(piece), "content": _json(piece.response)}
+    if made:
+        yield {"role": role, "content": text or None, "tool_calls": list(calls.made(made))}
+    elif text or not any(isinstance(piece, FunctionResponse) for piece in pieces):
+        yield {"role": role, "content": text}
+
+
+class _Calls:
+    """Gives the calls of a conversation ids, and pairs them with their responses."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._open: list[tuple[str, str]] = []
+
+    def made(self, calls: Iterable[FunctionCall]) -> Iterator[Body]:
+        """The calls of one turn. Those of the turn before are closed."""
+        self._open = []
+        for call in calls:
+            id_ = call.id or self._next()
+            self._open.append((id_, call.name))
+            yield {"id": id_, "type": "function", "function": {"name": call.name, "arguments": _json(call.args)}}
+
+    def answered_by(self, response: FunctionResponse) -> str:
+        """The id of the call: the one with the response's id, else the first of its name, else the first."""
+        own = [call for call in self._open if call[0] == response.id]
+        named = [call for call in self._open if call[1] == response.name]
+        call = next(iter(own or named or self._open), None)
+        if call is None:
+            return response.id or self._next()
+        self._open.remove(call)
+        return call[0]
+
+    def _next(self) -> str:
+        self._count += 1
+        return f"call_{self._count - 1}"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,202 @@
+"""Servers to ask, each a process of its own, and what a schema means, worked out apart from geminid's own code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Protocol
+
+import httpx
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
+
+MODEL = "gemini-2.5-flash"
+ADDRESS = "GEMINID_CONFORMANCE_URL"
+PATIENCE = 60.0
+"""Seconds for one answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One model of one server."""
+
+    http: httpx.Client
+    model: str = MODEL
+
+    def ask(self, contents: Any, **request: Any) -> dict[str, Any]:
+        """The answer of generateContent; ``contents`` may be a text. Keywords are fields of the request."""
+        answer = self.http.post(f"{self._path}:generateContent", json=_request(contents, request))
+        assert answer.status_code == 200, answer.text
+        whole: dict[str, Any] = answer.json()
+        return whole
+
+    def stream(self, contents: Any, **request: Any) -> list[dict[str, Any]]:
+        """The chunks of streamGenerateContent."""
+        path = f"{self._path}:streamGenerateContent?alt=sse"
+        with self.http.stream("POST", path, json=_request(contents, request)) as answer:
+            body = answer.read().decode("utf-8")
+        assert answer.status_code == 200, body
+        return [json.loads(line.removeprefix("data: ")) for line in body.splitlines() if line]
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/projects/p/locations/us-central1/publishers/google/models/{self.model}"
+
+
+def _request(contents: Any, request: Mapping[str, Any]) -> dict[str, Any]:
+    if isinstance(contents, str):
+        contents = {"role": "user", "parts": [{"text": contents}]}
+    return {"contents": contents, **request}
+
+
+@contextmanager
+def _serve(state: Path, *flags: str) -> Iterator[Server]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "geminid", "serve", "--port", "0", "--grpc-port", "0", "--tls-port", "0", *flags],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NO_COLOR": "1", "GEMINID_STATE": str(state)},
+    )
+    assert process.stderr is not None
+    try:
+        banner = ""
+        for line in process.stderr:
+            banner += line
+            if line.startswith("ready"):
+                break
+        else:
+            pytest.fail(f"geminid did not start, exit code {process.wait()}: {banner}")
+        found = re.search(r"http://127\.0\.0\.1:\d+", banner)
+        assert found, banner
+        with httpx.Client(base_url=found[0], timeout=PATIENCE) as http:
+            yield Server(http)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The embedded model."""
+    with _serve(tmp_path_factory.mktemp("embedded")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The scripted engine without a script: it says an example of what it is asked for."""
+    with _serve(tmp_path_factory.mktemp("scripted"), "--engine", "scripted") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def address() -> Iterator[Server]:
+    """Any server: GEMINID_CONFORMANCE_URL is where, GEMINID_CONFORMANCE_MODEL which model of it."""
+    with httpx.Client(base_url=os.environ[ADDRESS], timeout=PATIENCE) as http:
+        yield Server(http, os.environ.get("GEMINID_CONFORMANCE_MODEL", MODEL))
+
+
+_SERVERS = [
+    pytest.param("embedded", marks=pytest.mark.model),
+    "scripted",
+    *([pytest.param("address", marks=pytest.mark.address)] if ADDRESS in os.environ else []),
+]
+
+
+@pytest.fixture(scope="session", params=_SERVERS)
+def server(request: pytest.FixtureRequest) -> Server:
+    """Each of the servers in turn."""
+    found: Server = request.getfixturevalue(request.param)
+    return found
+
+
+class Validate(Protocol):
+    def __call__(
+        self, value: Any, *, schema: Any = None, json_schema: Any = None, ordered: bool = False
+    ) -> None: ...
+
+
+@pytest.fixture(scope="session")
+def validate() -> Validate:
+    """Raises for a value that is not what a schema asks for, in Google's form or in JSON Schema's.
+
+    ``ordered`` also wants its properties in the order in which the schema has them.
+    """
+
+    def validate(value: Any, *, schema: Any = None, json_schema: Any = None, ordered: bool = False) -> None:
+        meant = json_schema if schema is None else _meaning(schema)
+        judge = _InOrder if ordered else Draft202012Validator
+        judge.check_schema(meant)
+        judge(meant, format_checker=_FORMATS).validate(value)
+
+    return validate
+
+
+def _in_order(
+    validator: Any, properties: Mapping[str, Any], instance: Any, schema: Mapping[str, Any]
+) -> Iterator[ValidationError]:
+    if validator.is_type(instance, "object"):
+        come = [name for name in instance if name in properties]
+        asked = [name for name in properties if name in instance]
+        if come != asked:
+            yield ValidationError(f"the order of properties is {come}, not {asked}")
+    yield from Draft202012Validator.VALIDATORS["properties"](validator, properties, instance, schema)
+
+
+_InOrder = validators.extend(Draft202012Validator, {"properties": _in_order})
+
+_SAME_IN_BOTH = ("enum", "pattern", "minimum", "maximum", "required")
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
+_NO_FORMATS = ("enum", "int32", "int64", "float", "double")
+
+
+def _meaning(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Google's Schema as JSON Schema, with its properties in the order asked for."""
+    meant = {key: schema[key] for key in _SAME_IN_BOTH if key in schema}
+    meant |= {key: int(schema[key]) for key in _COUNTS if key in schema}
+    if "type" in schema:
+        meant["type"] = schema["type"].lower()
+    if schema.get("format", "enum") not in _NO_FORMATS:
+        meant["format"] = schema["format"]
+    if "properties" in schema:
+        names = schema.get("propertyOrdering", schema["properties"])
+        meant["properties"] = {name: _meaning(schema["properties"][name]) for name in names}
+        meant["additionalProperties"] = False
+    if "items" in schema:
+        meant["items"] = _meaning(schema["items"])
+    if "anyOf" in schema:
+        meant["anyOf"] = [_meaning(branch) for branch in schema["anyOf"]]
+    return {"anyOf": [meant, {"type": "null"}]} if schema.get("nullable") else meant
+
+
+_FORMATS = FormatChecker()
+"""jsonschema checks times only with packages that it does not bring along."""
+
+
+@_FORMATS.checks("date-time", ValueError)
+def _is_date_time(value: object) -> bool:
+    return not isinstance(value, str) or datetime.fromisoformat(_for_python(value)).tzinfo is not None
+
+
+@_FORMATS.checks("time", ValueError)
+def _is_time(value: object) -> bool:
+    return not isinstance(value, str) or time.fromisoformat(_for_python(value)).tzinfo is not None
+
+
+@_FORMATS.checks("date", ValueError)
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(date.fromisoformat(value))
+
+
+def _for_python(value: str) -> str:
+    """RFC 3339 knows second 60 and small letters, Python does not."""
+    return re.sub(r":60(?=\D|$)", ":59", value.upper())

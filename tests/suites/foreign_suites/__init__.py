@@ -1,0 +1,1 @@
+"""Test suites that others wrote: what they are, how they are got, played against geminid, and judged."""
