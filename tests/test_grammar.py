@@ -33,7 +33,7 @@ def example_of(schema: dict[str, Any]) -> Any:
         ({"enum": ["x", "y"]}, "x"),
         ({"type": "array", "items": {"type": "boolean"}, "minItems": 2}, [False, False]),
         ({"type": "string", "pattern": "^[A-Z]{3}-\\d{4}$"}, "AAA-1111"),
-        ({"type": "string", "format": "email"}, "1111@1"),
+        ({"type": "string", "format": "email"}, "1111@1111.1111.1111.1111.AA"),
         ({"type": "string", "format": "date-time"}, "1111-11-11T11:11:11Z"),
         ({"type": "string", "format": "duration"}, "P111D"),
     ],

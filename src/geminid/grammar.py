@@ -82,7 +82,7 @@ def _calling(constraint: Constraint | None, tools: Tools, most_calls: int) -> It
         case Calling.AUTO | Calling.VALIDATED:
             yield "start: TAIL | head calls"
             yield f"head[lazy]: /(?s:.*){CALL_OPENS}/"
-            yield "TAIL: /(?s:.*)/"
+            yield "TAIL: /(?s:.*)/ & ~/(?s:.*)<\\/?tool_(call|response)>(?s:.*)/"
         case _:
             assert_never(tools.calling)
     more = f" ({_literal(chr(10) + CALL_OPENS)} call){{0,{most_calls - 1}}}" if most_calls > 1 else ""
@@ -109,22 +109,39 @@ def _json(schema: Mapping[str, Any]) -> str:
 
 
 _DATE = r"(?:[1-9][0-9]{3})-(?:(?:0[13-9]|1[0-2])-[0-9]{2}|02-(?:0[1-9]|1[0-9]|2[0-8]))"
-_TIME = r"[0-9]{2}:[0-9]{2}:[0-5][0-9][^0-9].*"
+_TIME = r"[0-9]{2}:[0-9]{2}:[0-5][0-9](?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
 _STRICTER = {"date": f"^{_DATE}$", "time": f"^{_TIME}$", "date-time": f"^{_DATE}T{_TIME}$"}
 """llguidance takes the year 0, 29 February of any year and leap seconds, which validators do not."""
 
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,30}[A-Za-z0-9])?"
+_ATOM = r"[A-Za-z0-9_+-]{1,15}"
+_IN_URI = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})"
+_SPAN = r"[1-9][0-9]{0,3}"
+_OWN = {
+    "duration": rf"^P(?:{_SPAN}[YMWD]|T{_SPAN}[HMS]|{_SPAN}DT{_SPAN}[HMS])$",
+    "email": rf"^{_ATOM}(?:\.{_ATOM}){{0,3}}@(?:{_LABEL}\.){{1,4}}[A-Za-z]{{2,12}}$",
+    "hostname": rf"^(?:{_LABEL}\.){{0,5}}{_LABEL}$",
+    "uri": (
+        rf"^[a-z][a-z0-9+.-]{{1,12}}://(?:{_LABEL}\.){{0,5}}{_LABEL}(?::[1-9][0-9]{{0,3}})?(?:/{_IN_URI}{{0,1500}})?"
+        rf"(?:\?{_IN_URI}{{0,500}})?(?:#{_IN_URI}{{0,100}})?$"
+    ),
+}
+"""Formats that llguidance and validators read differently, or that the one inside xllamacpp does not know."""
+
 
 def _strict(node: Any) -> Any:
-    """A schema whose dates and times all exist."""
+    """A schema whose formats are read by everyone alike."""
     if isinstance(node, list):
         return [_strict(item) for item in node]
     if not isinstance(node, Mapping):
         return node
     plain = ("enum", "const", "default")
     stricter = {key: value if key in plain else _strict(value) for key, value in node.items()}
-    pattern = _STRICTER.get(node["format"]) if isinstance(node.get("format"), str) else None
-    if pattern:
-        stricter["allOf"] = [*stricter.get("allOf", ()), {"pattern": pattern}]
+    name = node["format"] if isinstance(node.get("format"), str) else ""
+    if name in _OWN:
+        del stricter["format"]
+    if pattern := _STRICTER.get(name) or _OWN.get(name):
+        stricter["allOf"] = [*stricter.get("allOf", ()), {"type": "string", "pattern": pattern}]
     return stricter
 
 
@@ -148,7 +165,7 @@ _LONGEST_EXAMPLE = 100_000
 _DIGITS, _LETTERS = b"1234567890", b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _ENDS = b'"}],:'
 _PUNCTUATION = b"@.:/-"
-_WORD = 4
+_WORD, _NUMBER = 4, 6
 
 
 def _next(matcher: LLMatcher, text: bytearray) -> int | None:
@@ -156,13 +173,15 @@ def _next(matcher: LLMatcher, text: bytearray) -> int | None:
 
     A string gets a character before it ends, where it may, and a long word gets punctuation, as formats want it.
     """
+    turn = len(text) % len(_DIGITS) if text[-_NUMBER:].isdigit() and len(text) >= _NUMBER else 0
+    digits = _DIGITS[turn:] + _DIGITS[:turn]
     mask = matcher.compute_bitmask()
     allowed = {byte for byte in range(256) if mask[byte >> 3] >> (byte & 7) & 1}
     in_string = ord("!") in allowed and ord('"') not in allowed
     if text[-_WORD:].isalnum() and len(text) > _WORD:
-        order = b'"' + _PUNCTUATION + _ENDS + _LETTERS + _DIGITS
+        order = b'"' + _PUNCTUATION + _ENDS + _LETTERS + digits
     elif text.endswith(b'"') or in_string:
-        order = _DIGITS + _LETTERS + _ENDS
+        order = digits + _LETTERS + _ENDS
     else:
-        order = _ENDS + _DIGITS + _LETTERS
+        order = _ENDS + digits + _LETTERS
     return next((byte for byte in order if byte in allowed), min(allowed, default=None))

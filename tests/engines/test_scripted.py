@@ -236,11 +236,22 @@ async def test_the_tool_loop_of_the_documentation(played: Any) -> None:
     when = {answer["when"] for answer in tomllib.loads(loop)["answers"]}
     engine = played(loop)
 
-    *_, called, _, _ = await events_of(engine, asking("What is the weather in Paris?"))
+    asked = replace(
+        asking("What is the weather in Paris?"), tools=calling(Calling.AUTO, "weather", allowed="weather")
+    )
+    *_, called, _, _ = await events_of(engine, asked)
     responded = Turn("user", (FunctionResponse(called.call.name, {"sky": "sunny"}),))
 
     assert when == {"weather in Paris", "sunny"}
     assert await said(engine, Generation((responded,))) == "It is sunny in Paris."
+
+
+async def test_without_tools_an_answer_that_calls_is_passed_over(played: Any) -> None:
+    engine = played("""
+        answers = [{when = "Paris", chunks = [{call = {name = "weather"}}]}, {when = "Paris", chunks = ["Sunny."]}]
+    """)
+
+    assert await said(engine, asking("What is the weather in Paris?")) == "Sunny."
 
 
 CONFORM = "answers = [{conform = true}]"

@@ -276,6 +276,18 @@ def test_additional_properties_are_a_json_schema() -> None:
     assert path == f"{GOOGLE}.additional_properties.minLength"
 
 
+def test_additional_properties_may_be_spelled_with_the_fields_of_schema() -> None:
+    country = {
+        "type": "OBJECT",
+        "properties": {"a": {"type": "STRING", "max_length": 5}},
+        "property_ordering": ["a"],
+    }
+
+    read = google(type="OBJECT", additionalProperties=country)
+
+    assert read["additionalProperties"]["properties"] == {"a": {"type": "string", "maxLength": 5}}
+
+
 def test_a_message_of_any_depth_is_refused() -> None:
     schema = Schema(type=Type.STRING)
     for _ in range(2_000):
@@ -314,12 +326,21 @@ def test_types_are_taken_in_any_case_and_whole_floats_are_integers() -> None:
     assert str(value({"enum": [1.0, 1.5, {"a": [2.0]}], "type": "NUMBER"})["enum"]) == "[1, 1.5, {'a': [2]}]"
 
 
+def test_unevaluated_items_are_the_items_after_those_of_a_tuple() -> None:
+    pair = {"type": "array", "prefixItems": [{"type": "number"}] * 2, "unevaluatedItems": False}
+
+    assert value(pair)["items"] is False
+    assert value(pair | {"items": {"type": "string"}})["items"] == {"type": "string"}
+    path, _ = refused(lambda: value({"prefixItems": [{}], "unevaluatedItems": False, "allOf": [{"items": {}}]}))
+    assert path == f"{VALUE}.unevaluatedItems"
+
+
 @pytest.mark.parametrize(
     "keyword",
     [
         "not", "if", "then", "else", "uniqueItems", "contains", "minContains", "patternProperties",
         "propertyNames", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedProperties",
-        "unevaluatedItems", "additionalItems", "contentEncoding", "contentMediaType", "$dynamicRef",
+        "unevaluatedItems", "additionalItems", "$dynamicRef",
         "$recursiveRef", "id", "strict",
     ],
 )  # fmt: skip
@@ -337,7 +358,7 @@ def test_other_keywords_are_refused_by_name(keyword: str) -> None:
         ({"enum": []}, ".enum"),
         ({"anyOf": []}, ".anyOf"),
         ({"anyOf": [{}], "oneOf": [{}]}, ".oneOf"),
-        ({"items": [{}]}, ".items"),
+        ({"items": 5}, ".items"),
         ({"properties": []}, ".properties"),
         ({"properties": {"a": 5}}, ".properties[a]"),
         ({"required": "a"}, ".required"),
@@ -579,3 +600,42 @@ def test_many_nullable_properties_are_no_combinations() -> None:
     properties = {f"p{index}": {"anyOf": [{"type": "string"}, {"type": "null"}]} for index in range(600)}
 
     checked(from_json_schema({"type": "object", "properties": properties}, "p"), "p")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        (
+            {"type": "object", "propertyNames": {"type": "string"}, "additionalProperties": {"type": "integer"}},
+            {"type": "object", "additionalProperties": {"type": "integer"}},
+        ),
+        (
+            {
+                "type": "object",
+                "propertyNames": {"type": "string", "enum": ["a", "b"]},
+                "additionalProperties": {"type": "integer"},
+                "required": ["a"],
+            },
+            objects(a={"type": "integer"}, b={"type": "integer"}) | {"required": ["a"]},
+        ),
+        (
+            {"type": "array", "items": [{"type": "string"}, {"type": "integer"}], "additionalItems": False},
+            {"type": "array", "prefixItems": [{"type": "string"}, {"type": "integer"}], "items": False},
+        ),
+        (
+            {"type": "string", "format": "starts_with", "pattern": "^x.*$"},
+            {"type": "string", "pattern": "^x.*$"},
+        ),
+        (
+            {"type": "string", "contentEncoding": "base64", "pattern": "^[a-z]*$"},
+            {"type": "string", "pattern": "^[a-z]*$"},
+        ),
+        ({"type": "string", "format": "binary"}, {"type": "string"}),
+    ],
+    ids=["any names", "names of a list", "tuples of old drafts", "formats beside patterns", "encodings", "bytes"],
+)
+def test_what_zod_and_pydantic_write_is_understood(theirs: dict[str, Any], ours: dict[str, Any]) -> None:
+    read = value(theirs)
+
+    assert {key: read[key] for key in ours} == ours
+    assert "propertyNames" not in read

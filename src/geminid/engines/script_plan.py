@@ -101,6 +101,11 @@ class Plan:
     thoughts: int
     output: int
 
+    @property
+    def calls(self) -> bool:
+        """Whether anything is called."""
+        return any(isinstance(chunk, Chunk) and chunk.call for chunk in self.answer.chunks)
+
     @classmethod
     def of(cls, answer: Answer) -> Plan:
         """For an answer that conforms: what it says where nothing was asked for."""

@@ -28,7 +28,11 @@ _BREATH = 64
 
 
 class Scripted:
-    """The engine. Answers with ``when`` are tried first, in order; the others take turns, the last one stays."""
+    """The engine. Answers with ``when`` are tried first, in order; the others take turns, the last one stays.
+
+    An answer with ``when`` that calls is passed over where nothing may be called: agents ask the same question in
+    several ways, and not all of them with tools.
+    """
 
     def __init__(self, script: Script | None = None) -> None:
         script = script or Script()
@@ -98,7 +102,7 @@ class Scripted:
     def _choose(self, generation: Generation) -> Plan:
         asked = "\n".join(map(spelled, generation.turns[-1].pieces)) if generation.turns else ""
         for when, plan in self._on_request:
-            if when in asked:
+            if when in asked and (generation.tools or not plan.calls):
                 return plan
         plan = self._in_turn[self._turn]
         self._turn = min(self._turn + 1, len(self._in_turn) - 1)

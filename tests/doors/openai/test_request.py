@@ -47,7 +47,10 @@ def test_a_bare_request_asks_for_nothing_else(translate: Translate) -> None:
         ({"logprobs": False, "top_logprobs": 0}, {}),
         ({"modalities": ["text", "audio"]}, {"responseModalities": ["TEXT", "AUDIO"]}),
         ({"response_format": {"type": "text"}}, {"responseMimeType": "text/plain"}),
-        ({"response_format": {"type": "json_object"}}, {"responseMimeType": "application/json"}),
+        (
+            {"response_format": {"type": "json_object"}},
+            {"responseMimeType": "application/json", "responseJsonSchema": {"type": "object"}},
+        ),
         ({"response_format": {"type": "text/x.enum"}}, {"responseMimeType": "text/x.enum"}),
         (
             {
@@ -110,6 +113,15 @@ def test_tools_are_one_set_of_declarations(translate: Translate) -> None:
         (
             {"tool_choice": {"type": "function", "function": {"name": "f"}}},
             {"mode": "ANY", "allowedFunctionNames": ["f"]},
+        ),
+        (
+            {
+                "tool_choice": {
+                    "type": "allowed_tools",
+                    "allowed_tools": {"mode": "auto", "tools": [{"type": "function", "function": {"name": "f"}}]},
+                }
+            },
+            {"mode": "VALIDATED", "allowedFunctionNames": ["f"]},
         ),
         ({"function_call": {"name": "f"}}, {"mode": "ANY", "allowedFunctionNames": ["f"]}),
         ({"function_call": "auto"}, {"mode": "AUTO"}),

@@ -215,6 +215,17 @@ def test_calls_are_numbered_through_the_stream(completions: Completions, answer:
     assert [choice["delta"]["content"] for choice in choices] == ["", "", ""]
 
 
+def test_one_call_alone_is_told_where_parallel_ones_are_not_wanted(
+    completions: Completions, answer: Answer
+) -> None:
+    completions.parallel_calls = False
+
+    given = answer(weather(), Part(function_call=FunctionCall(name="clock")), finish=FinishReason.STOP)
+    (choice,) = json.loads(completions.whole(given))["choices"]
+
+    assert [call["function"]["name"] for call in choice["message"]["tool_calls"]] == ["weather"]
+
+
 def test_a_prompt_blocked_in_a_stream_is_one_filtered_choice(completions: Completions) -> None:
     (choice,) = json.loads(completions.chunk(blocked_prompt()))["choices"]
 

@@ -102,9 +102,23 @@ class FunctionName(_Body):
     name: str
 
 
+class AllowedTool(_Body):
+    function: FunctionName | None = None
+
+
+class AllowedTools(_Body):
+    """``mode`` is ``auto`` or ``required``."""
+
+    mode: str = "auto"
+    tools: list[AllowedTool] = []
+
+
 class NamedToolChoice(_Body):
+    """One function that must be called, or the functions that may be."""
+
     type: str = "function"
     function: FunctionName | None = None
+    allowed_tools: AllowedTools | None = None
 
 
 class JsonSchema(_Body):
@@ -137,6 +151,7 @@ class ChatRequest(_Body):
     max_tokens: Int32 | None = None
     modalities: list[str] | None = None
     n: Int32 | None = None
+    parallel_tool_calls: bool | None = None
     presence_penalty: Float32 | None = None
     reasoning_effort: str | None = None
     response_format: ResponseFormat | None = None

@@ -162,4 +162,5 @@ def _completions(asked: ChatRequest, call: Call) -> Completions:
         created=int(call.received.timestamp()),
         include_usage=bool(asked.stream_options and asked.stream_options.include_usage),
         thought_tag=thought_tag(asked),
+        parallel_calls=asked.parallel_tool_calls is not False,
     )

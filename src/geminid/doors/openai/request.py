@@ -10,7 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from geminid.doors.openai.chat import ChatRequest, Function, FunctionName, NamedToolChoice, check_depth, refusal
+from geminid.doors.openai.chat import (
+    AllowedTools,
+    ChatRequest,
+    Function,
+    FunctionName,
+    NamedToolChoice,
+    check_depth,
+    refusal,
+)
 from geminid.doors.openai.messages import Transcript
 from geminid.wire.conform import conform
 from geminid.wire.content import Content
@@ -109,6 +117,8 @@ def _set_format(config: GenerationConfig, chat: ChatRequest) -> None:
     if (asked := chat.response_format) is None:
         return
     config.response_mime_type = _MIME_TYPES.get(asked.type, asked.type)
+    if asked.type == "json_object":
+        config.response_json_schema = {"type": "object"}
     if asked.type == "json_schema":
         if asked.json_schema is None or asked.json_schema.schema is None:
             raise refusal("response_format.json_schema.schema", "The schema is missing")
@@ -168,6 +178,10 @@ def _tool_config(chat: ChatRequest) -> ToolConfig | None:
         case NamedToolChoice(type="function", function=FunctionName(name=name)):
             config.mode = FunctionCallingMode.ANY
             config.allowed_function_names = [name]
+        case NamedToolChoice(type="allowed_tools", allowed_tools=AllowedTools(mode=mode, tools=tools)):
+            required = mode == "required"
+            config.mode = FunctionCallingMode.ANY if required else FunctionCallingMode.VALIDATED
+            config.allowed_function_names = [tool.function.name for tool in tools if tool.function]
         case str() if choice in _MODES:
             config.mode = _MODES[choice]
         case str() | NamedToolChoice():

@@ -68,12 +68,14 @@ class Completions:
     ``created`` is in seconds since 1970 and gives way to the answer's own time. ``include_usage`` moves the usage
     of a stream from its last chunk into one of its own, as OpenAI has it; never both, or clients that add up the
     chunks would count it twice. Thoughts are put between tags named ``thought_tag``, or stand bare without one.
+    Without ``parallel_calls`` the first call is told and no other, since Gemini cannot be asked for one alone.
     """
 
     model: str
     created: int
     include_usage: bool = False
     thought_tag: str = ""
+    parallel_calls: bool = True
     _id: str = ""
     _usage: Usage | None = None
     _spoken: dict[int, _Spoken] = field(default_factory=dict)
@@ -158,11 +160,12 @@ class Completions:
         """The parts of one candidate. Those that chat completions have no form for are left out."""
         spoken = self._spoken.setdefault(candidate.index, _Spoken())
         parts = candidate.content.parts if candidate.content else []
-        texts, calls = "", []
+        texts = ""
+        calls: list[ToolCall] = []
         for part in parts:
             if part.text is not None:
                 texts += self._turn(spoken, thinking=part.thought) + part.text
-            elif part.function_call is not None:
+            elif part.function_call is not None and (self.parallel_calls or not (calls or spoken.calls)):
                 calls.append(_tool_call(part, part.function_call))
         if candidate.finish_reason is not None:
             texts += self._turn(spoken, thinking=False)

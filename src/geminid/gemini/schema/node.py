@@ -27,6 +27,9 @@ _GOOGLES_NAMES = {
     "propertyOrdering": "property_ordering",
 }
 
+KEYWORDS = {name: keyword for keyword, name in _GOOGLES_NAMES.items()}
+"""google-genai spells the keywords in ``additionalProperties``, which Schema holds as JSON, as Schema's fields."""
+
 
 class SchemaWithoutType(InvalidArgument):
     """A Schema that neither says its type nor lets it be seen. ``path`` is its place.

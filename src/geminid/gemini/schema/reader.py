@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from geminid.gemini.schema import google, refs, words
-from geminid.gemini.schema.node import Node, clipped, refusal
+from geminid.gemini.schema.node import KEYWORDS, Node, clipped, refusal
 from geminid.gemini.schema.refs import Pointer
 from geminid.wire.tools import Schema
 
@@ -25,6 +25,7 @@ MAX_MULTIPLES = 10_000
 _IGNORED = frozenset(
     {"$schema", "$id", "$comment", "$anchor", "$defs", "definitions", "nullable", "propertyOrdering"}
     | {"default", "example", "examples", "readOnly", "writeOnly", "deprecated", "discriminator", "format"}
+    | {"contentEncoding", "contentMediaType"}
 )
 """Keywords that say nothing about what an answer may be, and those that are read with another."""
 
@@ -96,7 +97,7 @@ class Reader:
             return Node(google.keywords(value, path, typed=typed), path, depth, google=True)
         if not isinstance(value, dict):
             raise refusal(path, "it is no object")
-        words = {word: inner for word, inner in value.items() if inner is not None or word == "const"}
+        words = _words(value)
         node = Node(words, path, depth, google=False)
         if "$id" in words and depth > 1:
             raise node.refusal("$id", "it is supported at the root alone")
@@ -201,6 +202,38 @@ class Reader:
             for name in read.get("required", ()) if read["additionalProperties"] is False else ():
                 if name not in read["properties"]:
                     raise node.refusal("required", f"`{clipped(name)}` is not among the properties")
+
+
+def _words(schema: dict[str, Any]) -> dict[str, Any]:
+    """The keywords of a JSON Schema, null being no value but of ``const``."""
+    words = {
+        KEYWORDS.get(word, word): value for word, value in schema.items() if value is not None or word == "const"
+    }
+    if {"prefixItems", "unevaluatedItems"} <= words.keys() and _DECLARING.isdisjoint(words):
+        # google-genai ends tuples so. Where no other schema declares items, it means the same as `items`.
+        words.setdefault("items", words.pop("unevaluatedItems"))
+    if isinstance(words.get("items"), list):
+        # Drafts before 2020-12, which zod writes, have tuples so.
+        words["prefixItems"] = words.pop("items")
+        if "additionalItems" in words:
+            words["items"] = words.pop("additionalItems")
+    return _with_names(words)
+
+
+def _with_names(words: dict[str, Any]) -> dict[str, Any]:
+    """Names that are any strings restrict nothing; names out of a list, as of pydantic's and zod's maps, are
+    properties."""
+    names = words.get("propertyNames")
+    if not isinstance(names, dict) or not names.keys() <= {"type", "enum"} or "properties" in words:
+        return words
+    plain = {word: value for word, value in words.items() if word != "propertyNames"}
+    if "enum" not in names:
+        return plain
+    each = plain.pop("additionalProperties", {})
+    listed = names["enum"]
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        return words
+    return {**plain, "properties": dict.fromkeys(listed, each)}
 
 
 def _declarers(words: dict[str, Any]) -> int:

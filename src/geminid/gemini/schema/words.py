@@ -24,6 +24,7 @@ _EXACT = 2**53
 
 _TYPES = frozenset({"null", "boolean", "integer", "number", "string", "array", "object"})
 _FORMATS = frozenset({"date", "date-time", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uuid"})
+_ENCODINGS = frozenset({"binary", "byte"})
 _INTEGERS = {"int32": (-(2**31), 2**31 - 1), "int64": (-(2**63) + 1024, 2**63 - 1)}
 """The ranges of integer formats. Grammars have their bounds as doubles, and the one after -2**63 is 1024 off."""
 
@@ -135,6 +136,8 @@ def format_of(node: Node, read: dict[str, Any]) -> dict[str, Any]:
         return {"minimum": max(low, read.get("minimum", low)), "maximum": min(high, read.get("maximum", high))}
     if name in ("float", "double") and "number" in types:
         return {}
+    if not node.google and (name in _ENCODINGS or "pattern" in read):
+        return {}  # zod says `starts_with`, `cuid` and the like beside the pattern that means it
     of = f" of the type {' or '.join(types)}" if types else ""
     raise node.refusal("format", f"`{clipped(name)}` is no supported format{of}")
 
