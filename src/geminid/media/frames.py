@@ -7,6 +7,7 @@ descriptor.
 from __future__ import annotations
 
 import struct
+from types import TracebackType
 from typing import Any, TypeAlias
 
 import msgspec
@@ -54,6 +55,14 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
     """An exception that nobody expected; ``what`` is one line for the log. The worker ends."""
 
     what: str
+
+    @classmethod
+    def by(cls, kind: type[BaseException], trace: TracebackType | None) -> Broken:
+        """The class and the line, not the message: that may hold an address or a part of the file."""
+        while trace and trace.tb_next:
+            trace = trace.tb_next
+        where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
+        return cls(f"{kind.__name__}{where}")
 
 
 Answer: TypeAlias = Taken | Result | Done | Refused | Missing | Broken

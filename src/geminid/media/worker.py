@@ -112,13 +112,8 @@ def _say(connection: socket.socket, answer: Answer) -> None:
 
 
 def _tell_what_breaks(connection: socket.socket) -> None:
-    """The class and the line, not the message: a decoder's may hold an address or a part of the file."""
-
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        while trace and trace.tb_next:
-            trace = trace.tb_next
-        where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
-        _say(connection, Broken(f"{kind.__name__}{where}"))
+        _say(connection, Broken.by(kind, trace))
         os._exit(1)
 
     sys.excepthook = tell

@@ -12,7 +12,6 @@ import errno
 import hashlib
 import os
 import shutil
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,28 +21,10 @@ from typing import Self
 import platformdirs
 
 from geminid.engines.weights.pins import WeightsError
+from geminid.file_lock import try_lock
 
 _POLL_SECONDS = 0.1
 _CHUNK = 1 << 20
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def folder() -> Path:
@@ -138,7 +119,7 @@ def exclusive(final: Path, waits: Callable[[bool], None]) -> Iterator[None]:
 
 def _locked(descriptor: int, path: Path) -> bool:
     with storage(path):
-        return _try_lock(descriptor)
+        return try_lock(descriptor)
 
 
 class Partial:

@@ -8,32 +8,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Final
 
+from geminid.file_lock import try_lock
+
 _PREFIX: Final = "server-"
 _SUFFIX: Final = ".lock"
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-else:
-    import fcntl
-
-    def _try_lock(descriptor: int) -> bool:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 class Lease:
@@ -42,7 +24,7 @@ class Lease:
     def __init__(self, parent: Path) -> None:
         parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock, name = tempfile.mkstemp(_SUFFIX, _PREFIX, parent)
-        _try_lock(self._lock)
+        try_lock(self._lock)
         self.folder = Path(name).with_suffix("")
         self.folder.mkdir(mode=0o700)  # only now, so that there is never a folder without its lock
         _remove_abandoned(parent, self.folder)
@@ -67,6 +49,6 @@ def _is_abandoned(lock: Path) -> bool:
     except FileNotFoundError:
         return True
     try:
-        return _try_lock(descriptor)
+        return try_lock(descriptor)
     finally:
         os.close(descriptor)

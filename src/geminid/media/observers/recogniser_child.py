@@ -64,13 +64,8 @@ def _say(answers: BinaryIO, answer: Answer) -> None:
 
 
 def _tell_what_breaks(answers: BinaryIO) -> None:
-    """The class and the line, not the message: it may hold a part of what was to be recognised."""
-
     def tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        while trace and trace.tb_next:
-            trace = trace.tb_next
-        where = f" at {trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""
-        _say(answers, Broken(f"{kind.__name__}{where}"))
+        _say(answers, Broken.by(kind, trace))
         os._exit(1)
 
     sys.excepthook = tell
