@@ -10,12 +10,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import av
+import psutil
 import pytest
 from PIL import Image, ImageDraw
 
 Sound: TypeAlias = Callable[..., bytes]
 Film: TypeAlias = Callable[..., bytes]
 Written: TypeAlias = Callable[[str], Image.Image]
+Decoding: TypeAlias = Callable[[], list[int]]
 
 SIZE = (96, 64)
 QUICK = {
@@ -116,3 +118,14 @@ def read(written: Written) -> Callable[[Any], int]:
         return min(range(60), key=lambda n: sum(abs(a - b) for a, b in zip(data, references[n], strict=True)))
 
     return read
+
+
+@pytest.fixture
+def decoding() -> Decoding:
+    """The memory of each worker there is, in bytes."""
+
+    def decoding() -> list[int]:
+        children = psutil.Process().children()
+        return [child.memory_info().rss for child in children if "geminid.media.worker" in child.cmdline()]
+
+    return decoding
