@@ -59,6 +59,8 @@ class Profile:
     function_calling: bool = True
     tools_with_json: bool = False
     """JSON may be asked for besides function calls."""
+    empty_text: bool = False
+    """A part of the user's may be an empty text, which says nothing; earlier models refuse it."""
     alphabetical: bool = False
     """Properties without an order of their own come in that of the alphabet, later models' as declared."""
     logprobs: bool = True
@@ -97,7 +99,7 @@ _FLASH_20 = Profile("Gemini 2.0 Flash", 1_048_576, 8_192, traffic_type=True)
 _LITE_20 = replace(_FLASH_20, title="Gemini 2.0 Flash-Lite")
 _FLASH_25 = Profile(
     "Gemini 2.5 Flash", 1_048_576, 65_536, top_k=Range(1, 65), default_top_k=64, stop_sequences=16,
-    traffic_type=True, thinking=ThinkingRange(Range(1, 24_577)),
+    traffic_type=True, empty_text=True, thinking=ThinkingRange(Range(1, 24_577)),
 )  # fmt: skip
 _LITE_25 = replace(_FLASH_25, title="Gemini 2.5 Flash-Lite", thinking=ThinkingRange(Range(512, 24_577)))
 _PRO_25 = replace(_FLASH_25, title="Gemini 2.5 Pro", thinking=ThinkingRange(Range(128, 32_769), off=False))

@@ -33,7 +33,9 @@ def turns_of(contents: Sequence[Content], profile: Profile) -> tuple[Turn, ...]:
     """The turns of a prompt that is to be answered. Raises InvalidArgument."""
     roles = [_role(content, single=len(contents) == 1) for content in contents]
     _check_roles(roles, profile)
-    turns = [Turn(role, _checked_pieces(content, role)) for role, content in zip(roles, contents, strict=True)]
+    turns = [
+        Turn(role, _checked_pieces(content, role, profile)) for role, content in zip(roles, contents, strict=True)
+    ]
     _check_calls(turns)
     return tuple(_joined(turns))
 
@@ -95,19 +97,19 @@ def _check_roles(roles: Sequence[Role], profile: Profile) -> None:
         )
 
 
-def _checked_pieces(content: Content, role: Role) -> tuple[Piece, ...]:
+def _checked_pieces(content: Content, role: Role, profile: Profile) -> tuple[Piece, ...]:
     if not content.parts:
         raise unable("it must include at least one parts field, which describes the prompt input")
     for part in content.parts:
         if not part.text:
-            _check_part(part, role)
+            _check_part(part, role, profile)
     return _pieces(content, role)
 
 
-def _check_part(part: Part, role: Role) -> None:
+def _check_part(part: Part, role: Role, profile: Profile) -> None:
     """A part of the model may be nothing but the mark of a thought, which clients send back."""
     if part.text is not None:
-        if role == "user":
+        if role == "user" and not profile.empty_text:
             raise unable("it has an empty text parameter. Add a value to the parameter and try again")
     elif part.function_call is not None:
         _check_function("functionCall", part.function_call.name, fits=role == "model")
