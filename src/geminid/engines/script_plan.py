@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from geminid import marks
 from geminid.engines.script import Answer, Chunk
 from geminid.generation import (
     Called,
@@ -131,7 +132,7 @@ class Plan:
         plan, limit = self, sampling.max_output_tokens
         if limit is not None and self.thoughts + self.output > limit:
             plan = self._of(self.answer, _first_tokens(self.steps, limit), Finish(FinishReason.MAX_TOKENS))
-        if sampling.stop_sequences and (end := _stop(plan.text, sampling.stop_sequences)) is not None:
+        if sampling.stop_sequences and (end := marks.first(plan.text, sampling.stop_sequences)) is not None:
             plan = self._of(self.answer, _first_characters(plan.steps, end), Finish(FinishReason.STOP))
         return plan
 
@@ -182,12 +183,6 @@ def _places(chunk: Chunk) -> tuple[TokenLogprobs, ...]:
 def _untold(text: str) -> tuple[TokenLogprobs, ...]:
     chosen = [Logprob(token, _UNTOLD, token_id(token)) for token in tokens_of(text)]
     return tuple(TokenLogprobs(one, (one,)) for one in chosen)
-
-
-def _stop(text: str, sequences: Sequence[str]) -> int | None:
-    """Where the text ends before the stop sequence that is complete first; of two such, the longer one."""
-    found = [(start + len(stop), start) for stop in sequences if (start := text.find(stop)) >= 0]
-    return min(found)[1] if found else None
 
 
 def _first_tokens(steps: Sequence[Step], limit: int) -> list[Step]:

@@ -9,6 +9,8 @@ import enum
 from collections.abc import Iterator
 from typing import TypeAlias
 
+from geminid import marks
+
 OPENS, CLOSES = "<think>", "</think>"
 
 
@@ -80,7 +82,9 @@ class ThoughtReader:
 
     def _think(self) -> Iterator[Piece]:
         closes = self._held.find(CLOSES)
-        thought = self._held[: closes if closes >= 0 else len(self._held) - _begun(self._held)].rstrip()
+        thought = self._held[
+            : closes if closes >= 0 else len(self._held) - marks.begun(self._held, (CLOSES,))
+        ].rstrip()
         if thought:
             yield self._take(len(thought), Kind.THOUGHT)
         if closes >= 0:
@@ -91,9 +95,3 @@ class ThoughtReader:
     def _take(self, length: int, kind: Kind) -> Piece:
         taken, self._held = self._held[:length], self._held[length:]
         return taken, kind
-
-
-def _begun(text: str) -> int:
-    """How many characters at the end of the text may be the beginning of the closing tag."""
-    lengths = range(min(len(CLOSES) - 1, len(text)), 0, -1)
-    return next((length for length in lengths if CLOSES.startswith(text[-length:])), 0)

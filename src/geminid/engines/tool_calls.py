@@ -11,6 +11,7 @@ import json
 import re
 from typing import Any, assert_never
 
+from geminid import marks
 from geminid.generation import (
     Calling,
     Choices,
@@ -135,8 +136,7 @@ _DECODER = json.JSONDecoder()
 
 def _sure(text: str) -> int:
     """How much of the text can neither begin a call nor be the white space in front of one."""
-    lengths = range(min(len(CALL_OPENS) - 1, len(text)), 0, -1)
-    end = len(text) - next((length for length in lengths if CALL_OPENS.startswith(text[-length:])), 0)
+    end = len(text) - marks.begun(text, (CALL_OPENS,))
     gap = text[max(0, end - _LONGEST_GAP) : end]
     return end - len(gap) + len(gap.rstrip())
 

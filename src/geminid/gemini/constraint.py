@@ -12,14 +12,12 @@ import jsonschema_rs
 import msgspec
 from msgspec import UNSET
 
-from geminid.errors import BadRequest, FieldViolation, InvalidArgument
 from geminid.gemini import schema
 from geminid.gemini.schema import check
+from geminid.gemini.wording import CONTROLLED_GENERATION, GEMINI, unable
 from geminid.generation import Choices, Constraint, JsonSchema
 from geminid.wire.generation import GenerationConfig
 
-_CONTROLLED = "https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/control-generated-output"
-_GEMINI = "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 _JSON, _ENUM = "application/json", "text/x.enum"
 _OF_A_CHOICE = frozenset({"type", "enum", "title", "description"})
 _LONGEST_PROBLEM = 200
@@ -35,7 +33,7 @@ def constraint_of(config: GenerationConfig, *, alphabetical: bool) -> Constraint
         case "" | "text/plain":
             if wanted is not None:
                 reason = f"a responseSchema needs the responseMimeType {_JSON} or {_ENUM}"
-                raise _unable("generation_config.response_mime_type", reason, _CONTROLLED)
+                raise unable(reason, CONTROLLED_GENERATION, path="generation_config.response_mime_type")
             return None
         case "application/json":
             return JsonSchema({} if wanted is None else _checked(*wanted))
@@ -46,7 +44,7 @@ def constraint_of(config: GenerationConfig, *, alphabetical: bool) -> Constraint
                 f"it has a mimeType parameter with value {other[:100]}, which is not supported. "
                 "Update the mimeType and try again"
             )
-            raise _unable("generation_config.response_mime_type", reason, _GEMINI)
+            raise unable(reason, GEMINI, path="generation_config.response_mime_type")
 
 
 def problem(constraint: Constraint, text: str) -> str | None:
@@ -74,7 +72,7 @@ def _schema(config: GenerationConfig, *, alphabetical: bool) -> tuple[dict[str, 
     if config.response_schema is not None:
         if has_value:
             reason = "responseSchema and responseJsonSchema are both set. Remove one of them and try again"
-            raise _unable("generation_config.response_json_schema", reason, _CONTROLLED)
+            raise unable(reason, CONTROLLED_GENERATION, path="generation_config.response_json_schema")
         path = "generation_config.response_schema"
         return schema.from_schema(config.response_schema, path, alphabetical=alphabetical), path
     if has_value:
@@ -97,15 +95,14 @@ def _choices(wanted: tuple[dict[str, Any], str] | None) -> Choices:
             schema.checked(found, path)
             return Choices(texts)
     path = wanted[1] if wanted else "generation_config.response_schema"
-    raise _unable(path, f"the responseMimeType {_ENUM} needs a schema of type STRING with an enum", _CONTROLLED)
+    raise unable(
+        f"the responseMimeType {_ENUM} needs a schema of type STRING with an enum",
+        CONTROLLED_GENERATION,
+        path=path,
+    )
 
 
 def _mismatch(message: str, place: Sequence[str | int]) -> str:
     where = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place).removeprefix(".")
     at = f"At {where[:_LONGEST_PROBLEM]}: " if where else ""
     return f"The answer does not match the schema. {at}{message[:_LONGEST_PROBLEM]}"
-
-
-def _unable(path: str, reason: str, link: str) -> InvalidArgument:
-    message = f"Unable to submit request because {reason}. Learn more: {link}"
-    return InvalidArgument(message, BadRequest([FieldViolation(path, message)]))

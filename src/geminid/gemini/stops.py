@@ -6,6 +6,8 @@ the sequence itself is dropped, nothing is trimmed.
 
 from __future__ import annotations
 
+from geminid import marks
+
 
 class StopFilter:
     """Holds back what may be the beginning of a stop sequence until it is certain.
@@ -16,7 +18,6 @@ class StopFilter:
 
     def __init__(self, sequences: tuple[str, ...]) -> None:
         self._sequences = sequences
-        self._longest = max(map(len, sequences), default=0)
         self._held = ""
 
     def feed(self, text: str) -> tuple[str, bool]:
@@ -24,13 +25,11 @@ class StopFilter:
         if not self._sequences:
             return text, False
         text = self._held + text
-        found = [
-            (start + len(sequence), start) for sequence in self._sequences if (start := text.find(sequence)) >= 0
-        ]
-        if found:
+        end = marks.first(text, self._sequences)
+        if end is not None:
             self._held = ""
-            return text[: min(found)[1]], True
-        keep = self._partial(text)
+            return text[:end], True
+        keep = marks.begun(text, self._sequences)
         self._held = text[len(text) - keep :]
         return text[: len(text) - keep], False
 
@@ -38,11 +37,3 @@ class StopFilter:
         """What was held back, once the engine has finished: it was no stop sequence after all."""
         held, self._held = self._held, ""
         return held
-
-    def _partial(self, text: str) -> int:
-        """The length of the longest end of ``text`` that begins a stop sequence."""
-        for length in range(min(self._longest - 1, len(text)), 0, -1):
-            tail = text[-length:]
-            if any(sequence.startswith(tail) for sequence in self._sequences):
-                return length
-        return 0
