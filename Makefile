@@ -12,6 +12,8 @@ serve: $(VENV)/.serve
 
 test: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/geminid models pull efficientnet-lite0
+	$(BIN)/geminid models pull whisper-tiny-en
 	$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.lint
@@ -28,6 +30,9 @@ bench: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python bench/overhead.py $(ARGS)
 	$(BIN)/python bench/constraints.py $(ARGS)
+	$(BIN)/geminid models pull efficientnet-lite0
+	$(BIN)/geminid models pull whisper-tiny-en
+	$(BIN)/python bench/media.py $(ARGS)
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test
@@ -36,6 +41,9 @@ clients: $(VENV)/.test
 
 # Runs the samples of documentation pages, unchanged: make seeds SEEDS=folder ARGS="--only python,curl"
 seeds: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/geminid models pull efficientnet-lite0
+	$(BIN)/geminid models pull whisper-tiny-en
 	$(BIN)/python tests/seeds/run_samples.py $(SEEDS) $(ARGS)
 
 # Installs test suites of others into the user's cache, and runs them: make suites ARGS="--only genai,langchain"

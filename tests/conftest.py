@@ -12,8 +12,10 @@ import aiohttp
 import pytest
 
 from geminid.app import App
+from geminid.build.media import understanding_of
 from geminid.engines.scripted import Scripted
-from geminid.settings import Server, Settings
+from geminid.media.understand import Understanding
+from geminid.settings import Media, Server, Settings
 
 MODELS = "/v1/projects/p/locations/l/publishers/google/models"
 
@@ -39,6 +41,15 @@ class Running:
         """POSTs to ``…/models/{tail}``: the status and the body."""
         async with self.session.post(f"{self.url}{MODELS}/{tail}", json=request) as response:
             return response.status, await response.read()
+
+
+@pytest.fixture
+async def understanding(tmp_path: Path) -> AsyncIterator[Understanding]:
+    """What understands media, with nobody who could recognise anything."""
+    media = Media(reader="none", labeller="none", transcriber="none", cache_dir=str(tmp_path))
+    understanding = understanding_of(Settings(media=media), {})
+    yield understanding
+    await understanding.aclose()
 
 
 Start: TypeAlias = Callable[..., Awaitable[Running]]

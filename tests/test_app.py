@@ -9,7 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from geminid.app import App, used_weights
+from geminid.app import App
+from geminid.build.engines import used_weights
 from geminid.settings import Llama, ModelSettings, Server, Settings, SettingsError
 
 PORTS = Server(port=0, grpc_port=0, tls_port=0)

@@ -1,4 +1,4 @@
-"""The composition root: settings -> engines, services, gates, doors. Nothing else names a concrete engine.
+"""The composition root: settings -> engines (``build/``), services, gates, doors.
 
 The life of a request is in ``_handlers`` and ``_asgi``: gates in reading order, then the service.
 """
@@ -6,16 +6,17 @@ The life of a request is in ``_handlers`` and ``_asgi``: gates in reading order,
 from __future__ import annotations
 
 import asyncio
-import os
+import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import assert_never
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from geminid import settings as config
+from geminid.build.engines import registry_of
+from geminid.build.media import understanding_of
 from geminid.call import Gate, Handler, chain
 from geminid.doors.authority import Authority, Certificate
 from geminid.doors.bare_url import BareUrlDoor
@@ -31,61 +32,20 @@ from geminid.doors.openai.door import OpenAIDoor
 from geminid.doors.rest import RestDoor
 from geminid.doors.tls import TlsLimits, TlsListener
 from geminid.doors.tokens import token_routes
-from geminid.engines import weights
-from geminid.engines.base import Engine
-from geminid.engines.scripted import Script, Scripted, ScriptError
-from geminid.engines.weights import Licence, Weights
+from geminid.doors.uploads import FRAMING_BYTES, UPLOADS, UploadDoor
 from geminid.gates.auth import Authenticate, Open, Strict
 from geminid.gates.observe import Observe
-from geminid.gemini.profiles import Catalogue
+from geminid.media.base import File
+from geminid.service.files import FileService
 from geminid.service.garden import ModelGardenService, ModelService
 from geminid.service.generative import PredictionService
-from geminid.service.registry import Registry
 from geminid.service.tokens import LlmUtilityService
-from geminid.settings import EngineSettings, Settings, SettingsError
+from geminid.settings import Settings
 from geminid.storage.durable import state_folder
 from geminid.storage.file import FileCredentials
+from geminid.storage.uploads import Uploads
 from geminid.wire import developer_routes, routes
 from geminid.wire.routes import Method
-
-
-def used_engines(settings: Settings) -> list[EngineSettings]:
-    """The engines that some id is answered by, the default first."""
-    expressions = [settings.engine, *(model.engine for model in settings.models.values() if model.engine)]
-    return list(dict.fromkeys(settings.engine_of(expression) for expression in expressions))
-
-
-def used_weights(settings: Settings) -> list[Weights]:
-    """The model files that ``serve`` needs before it can start."""
-    return [
-        weights_named(engine.weights, settings)
-        for engine in used_engines(settings)
-        if isinstance(engine, config.Llama)
-    ]
-
-
-def known_weights(settings: Settings) -> dict[str, Weights]:
-    """The curated list, and on top of it the operator's own ``[weights.NAME]`` tables."""
-    own = {
-        name: Weights(
-            name=name, title=name, source=table.source, sha256=table.sha256, licence=Licence(table.licence),
-            context_tokens=table.context_tokens, system=table.system,
-        )
-        for name, table in settings.weights.items()
-    }  # fmt: skip
-    return weights.CATALOGUE | weights.OBSERVERS | own
-
-
-def weights_named(name: str, settings: Settings) -> Weights:
-    """Known weights by their name. Raises SettingsError."""
-    known = known_weights(settings)
-    if name not in known:
-        raise SettingsError(
-            f"{name!r} is neither an engine nor a model that is known. Give llama, scripted[:FILE], an http(s) "
-            "address, an engine of the configuration file, or a model that `geminid models` lists."
-        )
-    return known[name]
-
 
 OPEN_IDENTITY = Identity("geminid@local.iam.gserviceaccount.com", "local")
 """Who the metadata emulation says the machine is, where nobody checks."""
@@ -99,10 +59,13 @@ class App:
 
     def __init__(self, settings: Settings, state: Path | None = None) -> None:
         self.settings = settings
-        self.registry = _registry(settings)
+        self.registry = registry_of(settings)
         self.observe = Observe()
         self._state = state or state_folder()
         self._credentials = FileCredentials(self._state / "credentials.json")
+        self._uploads = Uploads(self._state / "files", total_bytes=settings.server.files_bytes)
+        self._files = FileService(self._uploads)
+        self.understanding = understanding_of(settings, self.registry.observing, self._uploaded)
         self._gates = self._all_gates()
         server = settings.server
         handlers = self._handlers()
@@ -110,7 +73,7 @@ class App:
             self._asgi(handlers),
             host=server.host,
             port=server.port,
-            limits=_limits(server),
+            limits=_limits(server, self._uploads.file_bytes),
             drain_seconds=server.drain_seconds,
         )
         self.grpc = GrpcDoor(handlers, host=server.host, port=server.grpc_port, drain_seconds=server.drain_seconds)
@@ -128,10 +91,14 @@ class App:
         policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
         return [self.observe, Authenticate(policy)]
 
+    async def _uploaded(self, file_id: str, owner: str) -> File:
+        path, mime_type = await self._files.find(file_id, owner)
+        return File(path, mime_type)
+
     def _handlers(self) -> Mapping[Method, Handler]:
         gates = self._gates
-        prediction = PredictionService(self.registry)
-        llm_utility = LlmUtilityService(self.registry)
+        prediction = PredictionService(self.registry, self.understanding)
+        llm_utility = LlmUtilityService(self.registry, self.understanding)
         garden = ModelGardenService(self.registry)
         return {
             routes.GENERATE_CONTENT: chain(gates, prediction.generate_content),
@@ -151,6 +118,9 @@ class App:
             developer_routes.COUNT_TOKENS: vertex[routes.COUNT_TOKENS],
             developer_routes.GET_MODEL: chain(gates, models.get_model),
             developer_routes.LIST_MODELS: chain(gates, models.list_models),
+            developer_routes.GET_FILE: chain(gates, self._files.get_file),
+            developer_routes.LIST_FILES: chain(gates, self._files.list_files),
+            developer_routes.DELETE_FILE: chain(gates, self._files.delete_file),
         }
 
     def _asgi(self, handlers: Mapping[Method, Handler]) -> ASGIApp:
@@ -159,6 +129,7 @@ class App:
         generate, stream = handlers[routes.GENERATE_CONTENT], handlers[routes.STREAM_GENERATE_CONTENT]
         developer = self._developer_handlers(handlers)
         first_of = FirstOf(
+            UploadDoor(self._files, functools.partial(chain, self._gates)),
             DeveloperDoor(developer, catalogue, request_bytes=limit),
             OpenAIDoor(generate, stream, developer[developer_routes.LIST_MODELS], catalogue, request_bytes=limit),
             BareUrlDoor(request_bytes=limit),
@@ -194,6 +165,7 @@ class App:
     async def start(self) -> None:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
         server = self.settings.server
+        await self._uploads.clean()
         await self.listener.start()
         await self.grpc.start()
         self._tls = TlsListener(
@@ -215,75 +187,16 @@ class App:
     async def stop(self) -> None:
         """Drains streams within the bound of the settings, then stops the engines."""
         await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
+        await self.understanding.aclose()
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
 
 
-def _registry(settings: Settings) -> Registry:
-    built = {engine: _engine(engine, settings) for engine in used_engines(settings)}
-    own_ids = {model_id: model.like for model_id, model in settings.models.items() if model.like}
-    catalogue = Catalogue(own_ids)
-    for model_id in settings.models:
-        if catalogue.find(model_id) is None:
-            raise SettingsError(
-                f'model {model_id!r} is not known. Give its table `like = "gemini-1.5-flash-002"` (or another '
-                "known id) to say which ranges and limits it has."
-            )
-    return Registry(
-        catalogue=catalogue,
-        fallback=built[settings.engine_of(settings.engine)],
-        engines={
-            model_id: built[settings.engine_of(model.engine)]
-            for model_id, model in settings.models.items()
-            if model.engine
-        },
-    )
-
-
-def _engine(engine: EngineSettings, settings: Settings) -> Engine:
-    match engine:
-        case config.Scripted():
-            return _scripted(engine)
-        case config.OpenAI():
-            from geminid.engines.openai_http import OpenAIHTTP
-
-            key = os.environ.get(engine.api_key_env) if engine.api_key_env else None
-            return OpenAIHTTP(
-                engine.url, engine.model, api_key=key, dialect=engine.dialect,
-                context_tokens=engine.context_tokens, system=engine.system,
-            )  # fmt: skip
-        case config.Llama():
-            return _llama(engine, weights_named(engine.weights, settings))
-        case _:
-            assert_never(engine)
-
-
-def _scripted(engine: config.Scripted) -> Scripted:
-    try:
-        return Scripted(Script.load(Path(engine.script)) if engine.script else None)
-    except ScriptError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _llama(engine: config.Llama, model: Weights) -> Engine:
-    from geminid.engines.llama import Llama
-
-    path = weights.cached(model)
-    if path is None:
-        raise SettingsError(f"weights {model.name!r} are not here. Run `geminid models pull {model.name}`.")
-    return Llama(
-        path,
-        threads=engine.threads,
-        context_tokens=engine.context_tokens,
-        slots=engine.slots,
-        system=model.system if engine.system is None else engine.system,
-    )
-
-
-def _limits(server: config.Server) -> Limits:
+def _limits(server: config.Server, file_bytes: int) -> Limits:
     return Limits(
         header_seconds=server.header_seconds,
         body_seconds=server.body_seconds,
         body_bytes=server.request_bytes,
+        streamed={UPLOADS: file_bytes + FRAMING_BYTES},
         write_seconds=server.write_seconds,
         keep_alive_seconds=server.keep_alive_seconds,
     )

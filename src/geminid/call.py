@@ -61,6 +61,11 @@ class Call:
         return rest.partition("/")[0] if head == "projects" else None
 
     @property
+    def owner(self) -> str:
+        """Whose files and caches the caller sees: its project's; empty where nobody is told apart."""
+        return (self.principal.project if self.principal else None) or ""
+
+    @property
     def rpc(self) -> str:
         """The bare method name, ``GenerateContent``."""
         return self.method.rpartition(".")[2]

@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias, assert_never
 
 import msgspec
 
+from geminid.attachment import Attachment, Kind, Media
+
 Role: TypeAlias = Literal["user", "model"]
 
 
@@ -41,7 +43,7 @@ class FunctionResponse:
     id: str = ""
 
 
-Piece: TypeAlias = Text | FunctionCall | FunctionResponse
+Piece: TypeAlias = Text | FunctionCall | FunctionResponse | Attachment | Media
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +159,40 @@ class Generation:
         own = (seed + index * _SEED_STEP) % 2**31
         return replace(self, sampling=replace(self.sampling, seed=own))
 
+    @property
+    def attachments(self) -> list[Attachment]:
+        """What is not understood yet."""
+        return [piece for turn in self.turns for piece in turn.pieces if isinstance(piece, Attachment)]
+
     def texts(self) -> list[str]:
         """Every text of the prompt in order: what token counts add up (no template, no role overhead).
 
-        Calls, their responses, declarations and a schema count as the JSON that they are.
+        Calls, their responses, declarations and a schema count as the JSON that they are. What is said of media
+        that counts by a rule of its own is not among them.
         """
-        pieces = [*self.system, *(piece for turn in self.turns for piece in turn.pieces)]
+        pieces = [piece for piece in self._pieces() if not isinstance(piece, Media) or piece.tokens is None]
         declared = [_json(function) for function in self.tools.functions] if self.tools else []
         schema = [_json(self.constraint.schema)] if isinstance(self.constraint, JsonSchema) else []
         return [*map(spelled, pieces), *declared, *schema]
+
+    def descriptions(self) -> list[str]:
+        """What is said of the media that ``texts`` leaves out."""
+        return [piece.text for piece in self._pieces() if isinstance(piece, Media) and piece.tokens is not None]
+
+    def media_tokens(self) -> dict[Kind, int]:
+        """What media counts, in the order in which the kinds first appear; TEXT is there with 0, for its place."""
+        counts: dict[Kind, int] = {}
+        for piece in self._pieces():
+            kind, tokens = (
+                (piece.kind, piece.tokens)
+                if isinstance(piece, Media) and piece.tokens is not None
+                else (Kind.TEXT, 0)
+            )
+            counts[kind] = counts.get(kind, 0) + tokens
+        return counts
+
+    def _pieces(self) -> list[Piece]:
+        return [*self.system, *(piece for turn in self.turns for piece in turn.pieces)]
 
 
 def spelled(piece: Piece) -> str:
@@ -177,6 +204,10 @@ def spelled(piece: Piece) -> str:
             return _json({"name": name, "args": args})
         case FunctionResponse(name, response):
             return _json({"name": name, "response": response})
+        case Media():
+            return piece.text
+        case Attachment():
+            return ""
         case _:
             assert_never(piece)
 

@@ -40,6 +40,7 @@ class Server(_Table, frozen=True):
     grpc_port: Port = 8081
     tls_port: Port = 8443
     request_bytes: Count = 20_971_520
+    files_bytes: Count = 20 * 1024**3
     header_seconds: Seconds = 10
     body_seconds: Seconds = 20
     write_seconds: Seconds = 30
@@ -69,6 +70,7 @@ class Llama(_Table, frozen=True, tag="llama", tag_field="kind"):
     threads: Count | None = None
     context_tokens: Count | None = None
     slots: Count | None = None
+    projector: str | None = None
     system: str | None = None
 
 
@@ -80,6 +82,8 @@ class OpenAI(_Table, frozen=True, tag="openai", tag_field="kind"):
     api_key_env: str | None = None
     dialect: Literal["generic", "llama", "vllm"] = "generic"
     context_tokens: Count | None = None
+    sees: bool | None = None
+    hears: bool | None = None
     system: str | None = None
 
 
@@ -90,6 +94,32 @@ class Scripted(_Table, frozen=True, tag="scripted", tag_field="kind"):
 
 
 EngineSettings: TypeAlias = Llama | OpenAI | Scripted
+
+
+class Media(_Table, frozen=True):
+    """``[media]``: where files are fetched from, what may be spent on them, and who says what is in them.
+
+    ``buckets`` are folders that stand for buckets of Cloud Storage, ``networks`` private networks that may be
+    fetched from. ``reader``, ``labeller`` and ``transcriber`` are observers, ``describer`` an engine expression.
+    """
+
+    buckets: dict[str, str] = {}
+    file_roots: list[str] = []
+    networks: list[str] = []
+    storage_endpoint: str | None = None
+    youtube: bool = True
+    max_bytes: Count = 2 * 1024**3
+    seconds: Seconds = 60
+    object_seconds: Seconds = 900
+    redirects: Annotated[int, Meta(ge=0, le=20)] = 5
+    cache_dir: str | None = None
+    cache_bytes: Count = 8 * 1024**3
+    memory_bytes: Count = 128 * 1024**2
+    workers: Count | None = None
+    reader: Literal["rapidocr", "scripted", "none"] = "rapidocr"
+    labeller: Literal["efficientnet-lite0", "scripted", "none"] = "efficientnet-lite0"
+    transcriber: str = "whisper-tiny-en"
+    describer: str = ""
 
 
 class ModelSettings(_Table, frozen=True):
@@ -117,6 +147,7 @@ class Settings(_Table, frozen=True):
     tls: Tls = Tls()
     auth: Auth = Auth()
     engines: dict[str, EngineSettings] = {}
+    media: Media = Media()
     models: dict[str, ModelSettings] = {}
     weights: dict[str, WeightsSettings] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -17,6 +18,8 @@ import pytest
 
 PROMPT = "Why is the sky blue?"
 TEXT = "This is a scripted answer."
+SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP8z4AdMOEQH6QSAM1BAQ/oQeJvAAAAAElFTkSuQmCC"
+"""A picture, red, of 8 x 8 pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,13 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose answer is fixed."""
-    yield from _serve(tmp_path_factory.mktemp("scripted"), "--engine", "scripted")
+    """A server whose answer is fixed; it has ``gs://bucket/a.png``."""
+    folder = tmp_path_factory.mktemp("scripted")
+    (folder / "bucket").mkdir()
+    (folder / "bucket" / "a.png").write_bytes(base64.b64decode(SQUARE))
+    config = folder / "geminid.toml"
+    config.write_text(f'engine = "scripted"\n[media.buckets]\nbucket = "{folder / "bucket"}"\n')
+    yield from _serve(folder, "--config", str(config))
 
 
 Ask: TypeAlias = Callable[..., dict[str, Any]]

@@ -17,6 +17,7 @@ from geminid.doors.developer import DeveloperDoor
 from geminid.doors.listen import Listener
 from geminid.engines.scripted import Scripted
 from geminid.gemini.profiles import Catalogue
+from geminid.media.understand import Understanding
 from geminid.service.garden import ModelService
 from geminid.service.generative import PredictionService
 from geminid.service.registry import Registry
@@ -49,13 +50,13 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def door(recorder: Recorder) -> DeveloperDoor:
+def door(recorder: Recorder, understanding: Understanding) -> DeveloperDoor:
     registry = Registry(Catalogue(), Scripted(), {})
-    prediction, models = PredictionService(registry), ModelService(registry)
+    prediction, models = PredictionService(registry, understanding), ModelService(registry)
     handlers = {
         routes.GENERATE_CONTENT: prediction.generate_content,
         routes.STREAM_GENERATE_CONTENT: prediction.stream_generate_content,
-        routes.COUNT_TOKENS: LlmUtilityService(registry).count_tokens,
+        routes.COUNT_TOKENS: LlmUtilityService(registry, understanding).count_tokens,
         routes.GET_MODEL: models.get_model,
         routes.LIST_MODELS: models.list_models,
     }

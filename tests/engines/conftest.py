@@ -184,9 +184,10 @@ def _pieces(message: dict[str, Any]) -> tuple[Piece, ...]:
     if message["role"] == "tool":
         return (FunctionResponse("", json.loads(message["content"]), message["tool_call_id"]),)
     calls = [(call["id"], call["function"]) for call in message.get("tool_calls", ())]
-    text = message["content"]
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
     return (
-        *([Text(text)] if text is not None else []),
+        *(Text(part["text"]) for part in parts if part["type"] == "text"),
         *(FunctionCall(function["name"], json.loads(function["arguments"]), id_) for id_, function in calls),
     )
 
@@ -222,7 +223,7 @@ def _data(chunk: object) -> bytes:
 @pytest.fixture
 async def fake() -> AsyncIterator[FakeServer]:
     server = FakeServer()
-    app = web.Application()
+    app = web.Application(client_max_size=16 * 1024**2)
     app.router.add_post("/v1/chat/completions", server.chat)
     app.router.add_post("/tokenize", server.tokenize)
     app.router.add_get("/v1/models", server.models)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 from geminid import errors
+from geminid.attachment import Kind, Media, Picture, Sound
 from geminid.engines.base import State
-from geminid.engines.openai_http import ASSUMED_WINDOW, OpenAIHTTP, Patience
+from geminid.engines.openai_http import ASSUMED_WINDOW, QUICK_MEDIA_BYTES, OpenAIHTTP, Patience
 from geminid.generation import Delta, Event, Finish, FinishReason, Generation, Sampling, Text, Turn, Usage
 
 KEY = "sk-very-secret-key"
@@ -302,6 +304,120 @@ async def test_a_limit_beyond_the_window_is_not_sent(fake: Any, engine_of: Any) 
     await events_of(engine_of(context_tokens=4096), asking(max_output_tokens=8192))
 
     assert "max_tokens" not in fake.body
+
+
+WAV_URL = {"type": "audio_url", "audio_url": {"url": "data:audio/wav;base64,UklGRg=="}}
+WAV = {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}
+
+
+@pytest.mark.parametrize(("dialect", "wav"), [("generic", WAV), ("llama", WAV), ("vllm", WAV_URL)])
+async def test_pictures_and_sound_reach_the_server(fake: Any, engine_of: Any, dialect: str, wav: Any) -> None:
+    photo = Media(Kind.IMAGE, (Picture(b"\xff\xd8\xff"),), 258)
+    song = Media(Kind.AUDIO, (Sound(b"RIFF"),), 75)
+    turns = (Turn("user", (photo, Text("Who is it?"), song)), Turn("model", (Text("Ann."),)), asking().turns[0])
+
+    await events_of(engine_of(dialect=dialect, sees=True, hears=True), Generation(turns))
+
+    assert fake.body["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "data:image/jpeg;base64,/9j/"}},
+                {"type": "text", "text": "Who is it?"},
+                wav,
+            ],
+        },
+        {"role": "assistant", "content": "Ann."},
+        {"role": "user", "content": "Hello"},
+    ]
+
+
+@pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+async def test_large_media_is_sent_as_it_is(fake: Any, engine_of: Any) -> None:
+    photo = Picture(bytes(range(256)) * (QUICK_MEDIA_BYTES // 256 + 1))
+
+    await events_of(engine_of(sees=True), Generation((Turn("user", (Media(Kind.IMAGE, (photo,), 258),)),)))
+
+    (part,) = fake.body["messages"][0]["content"]
+    kind, _, data = part["image_url"]["url"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    assert base64.b64decode(data) == photo.data
+
+
+async def test_senses_are_told_by_the_operator(engine_of: Any) -> None:
+    engine = engine_of(sees=True, hears=False)
+
+    await engine.wait_ready()
+
+    assert (engine.capabilities.sees, engine.capabilities.hears) == (True, False)
+
+
+MM_LIMIT = (
+    "You set image=1 (or defaulted to 1) in `--limit-mm-per-prompt`, but passed 3 image items in the same prompt."
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "expected"),
+    [
+        (
+            500,
+            "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+            (errors.Unimplemented, "The model takes no image input."),
+        ),
+        (
+            500,
+            "audio input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+            (errors.Unimplemented, "The model takes no audio input."),
+        ),
+        (400, "Qwen3-8B is not a multimodal model", (errors.Unimplemented, "The model takes text input alone.")),
+        (
+            400,
+            "At most 0 image(s) may be provided in one prompt.",
+            (errors.Unimplemented, "The model takes no image input."),
+        ),
+        (
+            400,
+            "At most 1 image(s) may be provided in one prompt. Set `--limit-mm-per-prompt` to increase it.",
+            (errors.InvalidArgument, "At most 1 image(s) may be provided in one prompt."),
+        ),
+        (
+            400,
+            "At most 2 audio(s) may be provided in one request.",
+            (errors.InvalidArgument, "At most 2 audio(s) may be provided in one prompt."),
+        ),
+        (500, MM_LIMIT, (errors.InvalidArgument, "At most 1 image(s) may be provided in one prompt.")),
+        (
+            400,
+            "Failed to load image or audio file",
+            (errors.InvalidArgument, "The model cannot read one of the images or recordings of the prompt."),
+        ),
+        (
+            400,
+            "cannot identify image file <_io.BytesIO object at 0x7f3a5c0b1e90>",
+            (errors.InvalidArgument, "The model cannot read one of the images or recordings of the prompt."),
+        ),
+        (
+            500,
+            "this model is missing data required for image input",
+            (errors.Unimplemented, "The model takes no image input."),
+        ),
+        (
+            429,
+            "image input is not supported",
+            (errors.ResourceExhausted, "Resource exhausted. Please try again later."),
+        ),
+    ],
+)
+async def test_refusals_of_media(
+    fake: Any, engine: OpenAIHTTP, raw: Any, status: int, message: str, expected: tuple[type[errors.ApiError], str]
+) -> None:
+    fake.raw = [raw([errors_json({"message": message})], status=status)]
+
+    with pytest.raises(errors.ApiError) as raised:
+        await events_of(engine)
+
+    assert (type(raised.value), raised.value.message) == expected
 
 
 async def test_a_refusal_names_nothing_of_the_server(fake: Any, engine: OpenAIHTTP, raw: Any) -> None:

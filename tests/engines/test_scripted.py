@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from geminid import errors
+from geminid.attachment import Kind, Media, Picture
 from geminid.engines.scripted import Script, Scripted
 from geminid.generation import (
     Called,
@@ -396,3 +397,25 @@ async def test_a_prompt_longer_than_its_window_is_refused(played: Any) -> None:
 async def test_it_has_no_embeddings() -> None:
     with pytest.raises(errors.Unimplemented):
         await Scripted().embed(["Hello"])
+
+
+def test_senses_are_those_of_the_script(played: Any) -> None:
+    assert Scripted().capabilities.sees
+    assert Scripted().capabilities.hears
+    blind = played("sees = false").capabilities
+    assert (blind.sees, blind.hears) == (False, True)
+    deaf = played("hears = false").capabilities
+    assert (deaf.sees, deaf.hears) == (True, False)
+
+
+async def test_words_about_media_are_looked_through(played: Any) -> None:
+    engine = played("""
+        [[answers]]
+        when = "a cat"
+        chunks = ["Meow."]
+    """)
+    photo = Media(Kind.IMAGE, ("[A photo of a cat]", Picture(b"...")), 258)
+
+    events = [event async for event in engine.generate(Generation((Turn("user", (photo,)),)))]
+
+    assert events[0] == Delta("Meow.", tokens=2)

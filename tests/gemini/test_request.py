@@ -130,10 +130,6 @@ def test_what_a_model_lacks_is_refused_in_googles_words(model: str, request_: di
         ({"cachedContent": "projects/p/locations/l/cachedContents/1"}, "cached_content"),
         ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "generation_config.response_modalities"),
         (
-            {"contents": [{"parts": [{"text": "x"}, {"inlineData": {"mimeType": "image/png", "data": "AAAA"}}]}]},
-            "contents[0].parts[1].inline_data",
-        ),
-        (
             {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}, "parts": [{}]}}]}]},
             "contents[0].parts[0].function_response.parts",
         ),

@@ -12,10 +12,10 @@ from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.speech import Said
 from geminid.gemini.support import FILLED, Support, check, support_of
 from geminid.generation import FinishReason, FunctionCall, Logprob, TokenLogprobs, Usage
-from geminid.wire.content import Blob, Content, Part
+from geminid.wire.content import Content, ExecutableCode, Part
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig
 from geminid.wire.message import Message, describe
-from geminid.wire.output import ResponseModality, SpeechConfig
+from geminid.wire.output import ImageConfig, ResponseModality, SpeechConfig
 from geminid.wire.tools import GoogleSearch, Schema, Tool
 
 
@@ -70,9 +70,9 @@ def test_nothing_in_a_schema_is_refused() -> None:
 
 def test_all_refused_fields_are_named_at_once() -> None:
     request = GenerateContentRequest(
-        contents=[Content(parts=[Part(text="x"), Part(inline_data=Blob(mime_type="image/png"))])],
+        contents=[Content(parts=[Part(text="x"), Part(executable_code=ExecutableCode(code="1"))])],
         tools=[Tool(), Tool(google_search=GoogleSearch())],
-        generation_config=GenerationConfig(audio_timestamp=True),
+        generation_config=GenerationConfig(image_config=ImageConfig(aspect_ratio="1:1")),
     )
 
     with pytest.raises(Unimplemented) as error:
@@ -82,14 +82,14 @@ def test_all_refused_fields_are_named_at_once() -> None:
     assert isinstance(detail, BadRequest)
     fields = [violation.field for violation in detail.violations]
     assert sorted(fields) == [
-        "contents[0].parts[1].inline_data", "generation_config.audio_timestamp", "tools[1].google_search",
+        "contents[0].parts[1].executable_code", "generation_config.image_config", "tools[1].google_search",
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
     "config",
     [
-        GenerationConfig(audio_timestamp=False),
+        GenerationConfig(image_config=ImageConfig()),
         GenerationConfig(speech_config=SpeechConfig()),
         GenerationConfig(response_modalities=[ResponseModality.TEXT]),
     ],

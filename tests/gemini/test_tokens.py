@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geminid.attachment import Kind, Media
 from geminid.engines.base import Capabilities
 from geminid.errors import InvalidArgument, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.gemini.request import to_generation
-from geminid.gemini.tokens import computed_texts, count_response, counted_texts
+from geminid.gemini.tokens import computed_texts, count_response, to_count
+from geminid.generation import Generation, Text, Turn
 from geminid.wire.content import Blob, Content, FunctionCall, FunctionResponse, Part
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.message import Bytes
@@ -23,6 +25,10 @@ ENGINE = Capabilities(context_tokens=8_192)
 
 def turn(role: str, *texts: str) -> Content:
     return Content(role=role, parts=[Part(text=text) for text in texts])
+
+
+def counted_texts(request: CountTokensRequest) -> list[str]:
+    return [text for text in to_count(request).texts() if text]
 
 
 def counted(*contents: Content, **fields: Any) -> list[str]:
@@ -97,7 +103,7 @@ def test_a_call_without_its_response_can_be_counted() -> None:
 
 @pytest.mark.parametrize("request_type", [CountTokensRequest, ComputeTokensRequest])
 def test_contents_are_required(request_type: Any) -> None:
-    read = counted_texts if request_type is CountTokensRequest else computed_texts
+    read = to_count if request_type is CountTokensRequest else computed_texts
 
     with pytest.raises(InvalidArgument, match="at least one contents field is required"):
         read(request_type())
@@ -108,10 +114,6 @@ def test_contents_are_required(request_type: Any) -> None:
     [
         ({"instances": [{"prompt": "Hello"}]}, "instances"),
         ({"tools": [Tool(google_search=GoogleSearch())]}, "tools[0].google_search"),
-        (
-            {"contents": [Content(parts=[Part(inline_data=Blob(mime_type="image/png", data=Bytes(b"x")))])]},
-            "contents[0].parts[0].inline_data",
-        ),
     ],
 )
 def test_what_cannot_be_counted_is_refused_by_name(fields: dict[str, Any], path: str) -> None:
@@ -128,13 +130,36 @@ def test_a_configuration_without_a_schema_does_not_matter() -> None:
 
 
 def test_white_space_is_not_billed() -> None:
-    response = count_response(["Why is\tthe sky\u3000blue?\n", "日本 🗻"], tokens=9)
+    prompt = Generation((Turn("user", (Text("Why is\tthe sky\u3000blue?\n"), Text("日本 🗻"))),))
+
+    response = count_response(prompt, tokens=9)
 
     assert response == CountTokensResponse(
         total_tokens=9,
         total_billable_characters=len("Whyistheskyblue?日本🗻"),
         prompt_tokens_details=[ModalityTokenCount(modality=Modality.TEXT, token_count=9)],
     )
+
+
+def test_media_counts_beside_the_texts_in_the_order_of_the_prompt() -> None:
+    media = Media(Kind.IMAGE, ("a cat",), 258), Text("Hi"), Media(Kind.TEXT, ("a file",))
+    prompt = Generation((Turn("user", media),))
+
+    response = count_response(prompt, tokens=3)
+
+    assert response.total_tokens == 261
+    assert response.total_billable_characters == len("Hiafile")
+    assert [(each.modality, each.token_count) for each in response.prompt_tokens_details] == [
+        (Modality.IMAGE, 258),
+        (Modality.TEXT, 3),
+    ]
+
+
+def test_media_has_no_tokens_to_be_told() -> None:
+    part = Part(inline_data=Blob(mime_type="image/png", data=Bytes(b"x")))
+
+    with pytest.raises(Unimplemented, match=r"`contents\[0\].parts\[0\]`"):
+        computed_texts(ComputeTokensRequest(contents=[Content(parts=[part])]))
 
 
 def test_each_part_is_split_by_itself() -> None:

@@ -1,26 +1,61 @@
-"""A pool of workers, the oracle for files that are out to harm, and the smallest PNG and PDF, to be made wrong."""
+"""A pool of workers, the oracle for files that are out to harm, and the smallest PNG, to be made wrong.
+
+Makes ``made_media`` importable too, which is for ``bench/`` as well.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import struct
-import zlib
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 import pytest_asyncio
 
+from geminid.engines import weights
+from geminid.engines.weights import File, Licence, Weights
 from geminid.errors import InvalidArgument
 from geminid.media.workers import Workers
 
 Refusal: TypeAlias = Callable[..., Awaitable[str]]
 Png: TypeAlias = Callable[..., bytes]
-Pdf: TypeAlias = Callable[..., bytes]
+
+sys.path.append(str(Path(__file__).parent / "makers"))
 
 _BETRAYAL = re.compile(r"/|0x[0-9a-f]{4}|Traceback|Error|\.py|<_io")
 """What no message may hold, links apart."""
+
+
+_MOONSHINE = "pypi:moonshine-voice==0.1.0/moonshine_voice/assets"
+_RECORDINGS = {
+    "beckett.wav": "e5a26b3d29e5b0bc8dbd72c11d16a3808a4ec0ac45b21f12a27d2a2fe5c5ae61",
+    "two_cities.wav": "f3348494d77cb74a02862f5e685ed09faf3e75832c5cc5c80703282c2cd8b52e",
+}
+
+
+@pytest.fixture(scope="session")
+def here() -> Callable[[File], Path]:
+    """Finds a pinned file of a package, kept with the models. Nothing is fetched: what is missing is skipped."""
+
+    def here(file: File) -> Path:
+        pinned = Weights(
+            name="file", title="", source=file.source, sha256=file.sha256, licence=Licence(""), context_tokens=0
+        )
+        found = weights.cached(pinned)
+        if found is None:
+            pytest.skip(f"{file.source} is not cached")
+        return found
+
+    return here
+
+
+@pytest.fixture(scope="session")
+def recordings(here: Callable[[File], Path]) -> dict[str, Path]:
+    """Read by people: https://pypi.org/project/moonshine-voice/0.1.0/"""
+    return {name: here(File(f"{_MOONSHINE}/{name}", sha256)) for name, sha256 in _RECORDINGS.items()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,47 +82,8 @@ def refused(workers: Workers, png: Png) -> Refusal:
     return refused
 
 
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-
 @pytest.fixture(scope="session")
 def png() -> Png:
-    """``between`` are chunks before the pixels, as pairs of kind and data; ``pixels`` are the inflated rows."""
+    from made_media.hostile import pictures
 
-    def png(
-        width: int = 4,
-        height: int = 4,
-        *,
-        depth: int = 8,
-        colour: int = 2,
-        between: tuple[tuple[bytes, bytes], ...] = (),
-        pixels: bytes | None = None,
-    ) -> bytes:
-        header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0))
-        rows = b"".join(b"\0" + b"\xff\0\0" * width for _ in range(height)) if pixels is None else pixels
-        extras = b"".join(chunk(*each) for each in between)
-        return b"".join(
-            [b"\x89PNG\r\n\x1a\n", header, extras, chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")]
-        )
-
-    return png
-
-
-@pytest.fixture(scope="session")
-def pdf() -> Pdf:
-    """Objects 1, 2, … as they are given, the first the catalog; with their cross-reference table."""
-
-    def pdf(*objects: bytes, trailer: bytes = b"") -> bytes:
-        out = bytearray(b"%PDF-1.7\n")
-        offsets = []
-        for number, body in enumerate(objects, 1):
-            offsets.append(len(out))
-            out += b"%d 0 obj\n%b\nendobj\n" % (number, body)
-        start = len(out)
-        out += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-        out += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
-        out += b"trailer\n<< /Size %d /Root 1 0 R %b >>\n" % (len(objects) + 1, trailer)
-        return bytes(out + b"startxref\n%d\n%%%%EOF\n" % start)
-
-    return pdf
+    return pictures.png

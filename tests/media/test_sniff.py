@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geminid.attachment import Kind
 from geminid.errors import InvalidArgument
-from geminid.media.base import Kind
 from geminid.media.sniff import HEAD_BYTES, kind_of
 
 Png: TypeAlias = Callable[..., bytes]
@@ -233,6 +233,19 @@ def test_nothing_at_all_is_refused() -> None:
     assert "empty file" in refusal(b"", "")
     assert "empty file" in refusal(b"", "text/plain")
     assert refusal(b"", "image/png") == "Provided image is not valid."
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["text/", "text/a b", "text/plain\r\nX: y", "text/plain] Say yes", "text/\u202etxet", "text/" + "x" * 128],
+)
+def test_a_type_is_a_name_and_no_sentence(declared: str) -> None:
+    assert "which is not supported" in refusal(b"text", declared)
+
+
+def test_a_refusal_shows_a_long_or_unprintable_type_in_part() -> None:
+    assert len(refusal(b"", "image/" + "x" * 1_000_000)) < 600
+    assert "value a\\r\\nb, which" in refusal(b"", "a\r\nb")
 
 
 @given(st.binary(max_size=HEAD_BYTES), st.sampled_from(["", "image/png", "audio/mpeg", "text/plain", "video/mp4"]))

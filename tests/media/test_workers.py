@@ -14,12 +14,12 @@ from typing import TypeAlias
 
 import psutil
 import pytest
+from made_media.documents import pdf
 
 from geminid.errors import InvalidArgument, Unavailable
 from geminid.media.workers import Limits, Workers
 
 Png: TypeAlias = Callable[..., bytes]
-Pdf: TypeAlias = Callable[..., bytes]
 
 PAGES = 900
 
@@ -32,7 +32,7 @@ async def pool() -> AsyncIterator[Workers]:
 
 
 @pytest.fixture(scope="session")
-def book(pdf: Pdf) -> bytes:
+def book() -> bytes:
     """A PDF of as many pages as the tests of streams want."""
     kids = b" ".join(b"%d 0 R" % number for number in range(3, 3 + PAGES))
     page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] >>"

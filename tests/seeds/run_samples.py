@@ -1,9 +1,10 @@
 """Runs the code samples of saved documentation pages under ``geminid run``, unchanged, and prints how they ended.
 
-    python tests/seeds/run_samples.py FOLDER [--only python,curl] [--engine llama]
+    python tests/seeds/run_samples.py FOLDER [--only python,curl] [--engine scripted]
 
-The pages (plain text, ``*.txt``) are not part of this project. Libraries for Node, Java and Go are installed into
-the user's cache by the ordinary package managers.
+The pages (plain text, ``*.txt``) are not part of this project. Folders with media of our own stand for the buckets
+that the samples read from. Libraries for Node, Java and Go are installed into the user's cache by the ordinary
+package managers.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from pathlib import Path
 
 import platformdirs
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
+from seed_samples import buckets
 from seed_samples.extract import Language, Sample, extract
 from seed_samples.program import NotAProgram, program
 from seed_samples.toolchains import Toolchain, ToolchainError, toolchain
@@ -27,6 +30,15 @@ from seed_samples.values import NoValue
 from seed_samples.verdict import Outcome, Verdict, judge
 
 SECONDS = 180
+
+_LLAMA = """\
+[engines.llama]
+kind = "llama"
+context_tokens = 2048
+slots = 1
+
+"""
+"""What samples ask for has no end of its own: a small model may tell a story until its window is full."""
 
 _COLOURS = {Outcome.OK: "green", Outcome.UNIMPLEMENTED: "yellow", Outcome.FAILED: "red", Outcome.SKIPPED: "dim"}
 
@@ -56,7 +68,8 @@ def main() -> int:
     if not found:
         print(f"There are no samples in {options.folder}.", file=sys.stderr)
         return 2
-    verdicts = _run_all(found, options)
+    with tempfile.TemporaryDirectory(prefix="geminid-buckets-") as name:
+        verdicts = _run_all(found, options, _configuration(Path(name)))
     return _report(found, verdicts)
 
 
@@ -67,7 +80,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--python", default=sys.executable, help="an interpreter with google-cloud-aiplatform, openai"
     )
-    parser.add_argument("--engine", default="scripted", help="who answers, as for geminid serve")
+    parser.add_argument("--engine", default="llama", help="who answers, as for geminid serve")
     parser.add_argument(
         "--cache", type=Path, default=platformdirs.user_cache_path("geminid", appauthor=False) / "samples"
     )
@@ -78,7 +91,16 @@ def _languages(text: str) -> list[Language]:
     return [Language(name) for name in text.split(",")]
 
 
-def _run_all(found: list[Numbered], options: argparse.Namespace) -> list[Verdict]:
+def _configuration(folder: Path) -> Path:
+    """A geminid.toml, and beside it the media that it speaks of."""
+    buckets.make(folder / "buckets")
+    path = folder / "geminid.toml"
+    path.write_text(_LLAMA + buckets.settings(folder / "buckets"), encoding="utf-8")
+    return path
+
+
+def _run_all(found: list[Numbered], options: argparse.Namespace, configuration: Path) -> list[Verdict]:
+    run = ["run", "--verbose", "--config", str(configuration), "--engine", options.engine, "--"]
     console = Console(stderr=True, highlight=False)
     chains: dict[Language, Toolchain | Verdict] = {}
     verdicts = []
@@ -88,7 +110,7 @@ def _run_all(found: list[Numbered], options: argparse.Namespace) -> list[Verdict
             console.print(f"{language}: getting ready")
             chains[language] = _prepared(language, options)
         chain = chains[language]
-        verdict = chain if isinstance(chain, Verdict) else _run(one.sample, chain, options.engine)
+        verdict = chain if isinstance(chain, Verdict) else _run(one.sample, chain, run)
         console.print(f"{one.page}:{one.sample.line} {language} {verdict.outcome}", markup=False)
         verdicts.append(verdict)
     return verdicts
@@ -103,16 +125,15 @@ def _prepared(language: Language, options: argparse.Namespace) -> Toolchain | Ve
     return chain
 
 
-def _run(sample: Sample, chain: Toolchain, engine: str) -> Verdict:
+def _run(sample: Sample, chain: Toolchain, run: list[str]) -> Verdict:
     if sample.outline:
         return Verdict(Outcome.SKIPPED, "an outline of the syntax")
-    geminid = [sys.executable, "-m", "geminid", "run", "--verbose", "--engine", engine, "--"]
     with tempfile.TemporaryDirectory() as name:
         try:
             made = program(sample)
             command = chain.command(Path(name), made)
             done = subprocess.run(
-                [*geminid, *command], cwd=name, env=os.environ | made.environment,
+                [sys.executable, "-m", "geminid", *run, *command], cwd=name, env=os.environ | made.environment,
                 stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
             )  # fmt: skip
         except (NotAProgram, ToolchainError) as error:
@@ -131,7 +152,9 @@ def _report(found: list[Numbered], verdicts: list[Verdict]) -> int:
         colour = _COLOURS[verdict.outcome]
         about = ", ".join(_about(one.sample))
         result = f"[{colour}]{verdict.outcome}[/]"
-        table.add_row(one.page, str(one.sample.line), one.sample.language, about, result, verdict.remark[:100])
+        table.add_row(
+            one.page, str(one.sample.line), one.sample.language, about, result, escape(verdict.remark[:100])
+        )
     Console(width=None if sys.stdout.isatty() else 180, markup=True, highlight=False).print(table)
     counts = {outcome: sum(verdict.outcome is outcome for verdict in verdicts) for outcome in Outcome}
     passed = counts[Outcome.OK] + counts[Outcome.UNIMPLEMENTED]

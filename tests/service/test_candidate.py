@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncGenerator
-from typing import Any
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
@@ -13,7 +13,6 @@ from geminid.call import Call
 from geminid.engines.base import Capabilities
 from geminid.engines.scripted import Scripted
 from geminid.errors import Unimplemented
-from geminid.gemini.profiles import Catalogue
 from geminid.generation import (
     Called,
     Delta,
@@ -24,7 +23,6 @@ from geminid.generation import (
     Generation,
 )
 from geminid.service.generative import PredictionService
-from geminid.service.registry import Registry
 from geminid.wire import json
 from geminid.wire.generation import Candidate, GenerateContentRequest, GenerateContentResponse
 
@@ -50,23 +48,30 @@ class Careless(Scripted):
             yield event
 
 
-async def answer(engine: Careless, **fields: Any) -> Candidate:
-    body = {"contents": {"parts": {"text": "Hello"}}, **fields}
-    request = json.decode(GenerateContentRequest, msgspec.json.encode(body))
-    request.model = "publishers/google/models/gemini-2.0-flash"
-    service = PredictionService(Registry(Catalogue(), engine, {}))
-    (whole,) = [
-        one async for one in service.generate_content(Call("x.X", request, dt.datetime.now(dt.UTC), "test"))
-    ]
-    assert isinstance(whole, GenerateContentResponse)
-    return whole.candidates[0]
+Answer: TypeAlias = Callable[..., Awaitable[Candidate]]
+
+
+@pytest.fixture
+def answer(service_of: Callable[..., PredictionService]) -> Answer:
+    """Asks an engine; keywords are fields of the request."""
+
+    async def answer(engine: Careless, **fields: Any) -> Candidate:
+        body = {"contents": {"parts": {"text": "Hello"}}, **fields}
+        request = json.decode(GenerateContentRequest, msgspec.json.encode(body))
+        request.model = "publishers/google/models/gemini-2.0-flash"
+        call = Call("x.X", request, dt.datetime.now(dt.UTC), "test")
+        (whole,) = [one async for one in service_of(engine).generate_content(call)]
+        assert isinstance(whole, GenerateContentResponse)
+        return whole.candidates[0]
+
+    return answer
 
 
 def said(text: str, reason: FinishReason = FinishReason.STOP) -> Careless:
     return Careless(Delta(text), Finish(reason))
 
 
-async def test_an_answer_that_validates_passes() -> None:
+async def test_an_answer_that_validates_passes(answer: Answer) -> None:
     candidate = await answer(said('{"a": 1}'), **AS_JSON)
 
     assert candidate.content
@@ -74,21 +79,23 @@ async def test_an_answer_that_validates_passes() -> None:
 
 
 @pytest.mark.parametrize("text", ['{"a": "one"}', "Sure! Here is your JSON:", "{}"])
-async def test_an_answer_that_does_not_validate_is_an_error_that_names_the_field(text: str) -> None:
+async def test_an_answer_that_does_not_validate_is_an_error_that_names_the_field(
+    text: str, answer: Answer
+) -> None:
     with pytest.raises(
         Unimplemented, match=r"`generation_config\.response_schema` is not supported by the model server"
     ):
         await answer(said(text), **AS_JSON)
 
 
-async def test_an_answer_that_ran_out_of_tokens_is_told_as_such() -> None:
+async def test_an_answer_that_ran_out_of_tokens_is_told_as_such(answer: Answer) -> None:
     candidate = await answer(said('{"a":', FinishReason.MAX_TOKENS), **AS_JSON)
 
     assert candidate.finish_reason
     assert candidate.finish_reason.name == "MAX_TOKENS"
 
 
-async def test_mode_any_without_a_call_is_an_error_that_names_the_field() -> None:
+async def test_mode_any_without_a_call_is_an_error_that_names_the_field(answer: Answer) -> None:
     with pytest.raises(Unimplemented, match=r"`tool_config\.function_calling_config\.mode`"):
         await answer(said("I would rather talk."), **ANY)
 
@@ -98,7 +105,7 @@ async def test_mode_any_without_a_call_is_an_error_that_names_the_field() -> Non
     [FunctionCall("g", {"a": 1}), FunctionCall("f", {"a": "one"})],
     ids=["unknown function", "bad arguments"],
 )
-async def test_a_call_that_may_not_be_made_is_malformed(call: FunctionCall) -> None:
+async def test_a_call_that_may_not_be_made_is_malformed(call: FunctionCall, answer: Answer) -> None:
     candidate = await answer(Careless(Called(call), Finish(FinishReason.STOP)), **ANY)
 
     assert candidate.content
@@ -108,7 +115,7 @@ async def test_a_call_that_may_not_be_made_is_malformed(call: FunctionCall) -> N
     assert (candidate.finish_message or "").startswith("Malformed function call: ")
 
 
-async def test_a_call_that_may_be_made_is_made() -> None:
+async def test_a_call_that_may_be_made_is_made(answer: Answer) -> None:
     candidate = await answer(Careless(Called(FunctionCall("f", {"a": 1})), Finish(FinishReason.STOP)), **ANY)
 
     assert candidate.content

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pytest
 
 from geminid.call import Call
-from geminid.engines.base import Engine
 from geminid.engines.script import Script
 from geminid.engines.scripted import Scripted
 from geminid.errors import InvalidArgument, NotFound, PromptTooLong, Unavailable, Unimplemented
-from geminid.gemini.profiles import Catalogue
 from geminid.generation import Event, FinishReason, Generation, Sampling
 from geminid.service.generative import PredictionService
-from geminid.service.registry import Registry
 from geminid.wire import json
 from geminid.wire.generation import GenerateContentRequest, GenerateContentResponse
 
@@ -30,8 +27,7 @@ def scripted(*answers: dict[str, Any], context_tokens: int = 1000) -> Scripted:
     return Scripted(msgspec.convert({"answers": answers, "context_tokens": context_tokens}, Script))
 
 
-def service_of(engine: Engine, **engines: Engine) -> PredictionService:
-    return PredictionService(Registry(Catalogue(), engine, engines))
+ServiceOf: TypeAlias = Callable[..., PredictionService]
 
 
 def a_call(text: str = "Hello", model: str = MODEL, **config: Any) -> Call:
@@ -49,14 +45,14 @@ def texts(chunks: Sequence[GenerateContentResponse]) -> list[str | None]:
     return [chunk.candidates[0].content.parts[0].text for chunk in chunks]  # type: ignore[union-attr]
 
 
-async def test_a_stream_has_a_chunk_for_each_text_and_one_that_ends_it() -> None:
+async def test_a_stream_has_a_chunk_for_each_text_and_one_that_ends_it(service_of: ServiceOf) -> None:
     chunks = await streamed(service_of(scripted({"chunks": ["a", "b", "c"]})), a_call())
 
     assert texts(chunks) == ["a", "b", "c", ""]
     assert [chunk.candidates[0].finish_reason is not None for chunk in chunks] == [False, False, False, True]
 
 
-async def test_unary_is_the_fold_of_the_stream() -> None:
+async def test_unary_is_the_fold_of_the_stream(service_of: ServiceOf) -> None:
     service = service_of(scripted({"chunks": ["a", "b", "c"]}))
 
     (whole,) = [answer async for answer in service.generate_content(a_call())]
@@ -67,7 +63,7 @@ async def test_unary_is_the_fold_of_the_stream() -> None:
     assert whole.usage_metadata == last.usage_metadata
 
 
-async def test_the_prompt_is_counted_as_its_texts_whatever_the_engine_processed() -> None:
+async def test_the_prompt_is_counted_as_its_texts_whatever_the_engine_processed(service_of: ServiceOf) -> None:
     engine = scripted({"chunks": ["a"], "usage": {"prompt": 40, "output": 3}})
     call = a_call("one two three")
 
@@ -86,7 +82,7 @@ class WithoutTokenizer(Scripted):
         raise Unimplemented("no tokenizer")
 
 
-async def test_without_a_tokenizer_the_engines_own_count_is_given() -> None:
+async def test_without_a_tokenizer_the_engines_own_count_is_given(service_of: ServiceOf) -> None:
     engine = WithoutTokenizer(msgspec.convert({"answers": [{"chunks": ["a"], "usage": {"prompt": 40}}]}, Script))
 
     (*_, last) = await streamed(service_of(engine), a_call())
@@ -95,7 +91,7 @@ async def test_without_a_tokenizer_the_engines_own_count_is_given() -> None:
     assert last.usage_metadata.prompt_token_count == 40
 
 
-async def test_a_prompt_longer_than_the_engines_window_is_refused_before_it_works() -> None:
+async def test_a_prompt_longer_than_the_engines_window_is_refused_before_it_works(service_of: ServiceOf) -> None:
     engine = scripted({"chunks": ["a"]}, context_tokens=10)
 
     with pytest.raises(PromptTooLong) as error:
@@ -104,7 +100,7 @@ async def test_a_prompt_longer_than_the_engines_window_is_refused_before_it_work
     assert (error.value.tokens, error.value.limit) == (12, 10)
 
 
-async def test_an_id_may_have_an_engine_of_its_own() -> None:
+async def test_an_id_may_have_an_engine_of_its_own(service_of: ServiceOf) -> None:
     own = scripted({"chunks": ["own"]})
     service = service_of(scripted({"chunks": ["other"]}), **{"gemini-2.0-flash-001": own})
 
@@ -120,13 +116,13 @@ async def test_an_id_may_have_an_engine_of_its_own() -> None:
         ("projects/p/locations/l/endpoints/123", "Endpoint `projects/p/locations/l/endpoints/123` not found."),
     ],
 )  # fmt: skip
-async def test_other_names_are_not_found(name: str, words: str) -> None:
+async def test_other_names_are_not_found(name: str, words: str, service_of: ServiceOf) -> None:
     with pytest.raises(NotFound) as error:
         await streamed(service_of(scripted()), a_call(model=name))
     assert words in error.value.message
 
 
-async def test_a_failure_in_mid_stream_comes_after_what_was_said() -> None:
+async def test_a_failure_in_mid_stream_comes_after_what_was_said(service_of: ServiceOf) -> None:
     engine = scripted({"chunks": ["a", "b"], "fail": {"code": "UNAVAILABLE", "after_chunks": 1}})
     stream = service_of(engine).stream_generate_content(a_call())
 
@@ -138,7 +134,7 @@ async def test_a_failure_in_mid_stream_comes_after_what_was_said() -> None:
         await anext(stream)
 
 
-async def test_leaving_a_stream_stops_the_engine() -> None:
+async def test_leaving_a_stream_stops_the_engine(service_of: ServiceOf) -> None:
     engine = scripted({"chunks": ["a"], "hang": True})
 
     async with aclosing(service_of(engine).stream_generate_content(a_call())) as stream:
@@ -148,7 +144,7 @@ async def test_leaving_a_stream_stops_the_engine() -> None:
     assert engine.active == 0
 
 
-async def test_a_call_knows_how_it_ended() -> None:
+async def test_a_call_knows_how_it_ended(service_of: ServiceOf) -> None:
     call = a_call(stopSequences=["b"])
 
     await streamed(service_of(scripted({"chunks": ["a", "b", "c"]})), call)
@@ -167,7 +163,7 @@ class NeverStops(Scripted):
                 yield event
 
 
-async def test_stop_sequences_hold_on_an_engine_that_ignores_them() -> None:
+async def test_stop_sequences_hold_on_an_engine_that_ignores_them(service_of: ServiceOf) -> None:
     engine = NeverStops(msgspec.convert({"answers": [{"chunks": ["say S", "TO", "P it"]}]}, Script))
 
     chunks = await streamed(service_of(engine), a_call(stopSequences=["STOP"]))
@@ -178,7 +174,7 @@ async def test_stop_sequences_hold_on_an_engine_that_ignores_them() -> None:
     assert chunks[-1].usage_metadata.candidates_token_count == 5
 
 
-async def test_many_streams_at_once() -> None:
+async def test_many_streams_at_once(service_of: ServiceOf) -> None:
     service = service_of(scripted({"chunks": [{"text": "a", "delay_ms": 1}] * 20}))
 
     answers = await asyncio.gather(*(streamed(service, a_call()) for _ in range(200)))
@@ -186,7 +182,7 @@ async def test_many_streams_at_once() -> None:
     assert all(len(chunks) == 21 for chunks in answers)
 
 
-async def test_candidates_are_asked_for_side_by_side() -> None:
+async def test_candidates_are_asked_for_side_by_side(service_of: ServiceOf) -> None:
     service = service_of(scripted({"chunks": ["a"]}, {"chunks": ["b b"]}, {"chunks": ["c"]}))
     call = a_call("one two", candidateCount=3)
 
@@ -202,7 +198,7 @@ async def test_candidates_are_asked_for_side_by_side() -> None:
     assert call.usage.output == 4
 
 
-async def test_a_candidate_that_fails_ends_the_others() -> None:
+async def test_a_candidate_that_fails_ends_the_others(service_of: ServiceOf) -> None:
     engine = scripted({"chunks": ["a"], "hang": True}, {"fail": {"code": "UNAVAILABLE"}})
 
     with pytest.raises(Unavailable):
@@ -220,6 +216,6 @@ async def test_candidates_have_seeds_of_their_own() -> None:
     assert generation.for_candidate(0).sampling.seed == 5
 
 
-async def test_several_candidates_cannot_be_streamed() -> None:
+async def test_several_candidates_cannot_be_streamed(service_of: ServiceOf) -> None:
     with pytest.raises(InvalidArgument, match="streamGenerateContent does not support"):
         await streamed(service_of(scripted()), a_call(candidateCount=2))

@@ -12,6 +12,7 @@ from geminid.engines.scripted import Scripted
 from geminid.errors import NotFound, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.generation import Token
+from geminid.media.understand import Understanding
 from geminid.service.generative import PredictionService
 from geminid.service.registry import Registry
 from geminid.service.tokens import LlmUtilityService
@@ -58,17 +59,17 @@ def turn(role: str, *texts: str) -> Content:
     return Content(role=role, parts=[Part(text=text) for text in texts])
 
 
-async def test_counts_are_the_engines() -> None:
+async def test_counts_are_the_engines(understanding: Understanding) -> None:
     request = CountTokensRequest(endpoint=MODEL, contents=[turn("user", "Why is the sky blue?")])
 
-    response = await only(LlmUtilityService(registry()).count_tokens(call(request)))
+    response = await only(LlmUtilityService(registry(), understanding).count_tokens(call(request)))
 
     assert isinstance(response, CountTokensResponse)
     assert response.total_tokens == 6
     assert response.total_billable_characters == 16
 
 
-async def test_the_count_is_the_prompt_token_count_of_the_same_request() -> None:
+async def test_the_count_is_the_prompt_token_count_of_the_same_request(understanding: Understanding) -> None:
     prompt: dict[str, Any] = {
         "contents": [
             turn("user", "Hi"),
@@ -81,8 +82,8 @@ async def test_the_count_is_the_prompt_token_count_of_the_same_request() -> None
     counting = CountTokensRequest(endpoint=MODEL, **prompt)
     generating = GenerateContentRequest(model=MODEL, **prompt)
 
-    counted = await only(LlmUtilityService(registry()).count_tokens(call(counting)))
-    generated = await only(PredictionService(registry()).generate_content(call(generating)))
+    counted = await only(LlmUtilityService(registry(), understanding).count_tokens(call(counting)))
+    generated = await only(PredictionService(registry(), understanding).generate_content(call(generating)))
 
     assert isinstance(generated, GenerateContentResponse)
     assert generated.usage_metadata
@@ -90,32 +91,34 @@ async def test_the_count_is_the_prompt_token_count_of_the_same_request() -> None
 
 
 @pytest.mark.parametrize("names", [{"endpoint": MODEL}, {"model": MODEL}, {"model": "models/gemini-2.5-flash"}])
-async def test_the_model_is_named_by_endpoint_or_model(names: dict[str, str]) -> None:
+async def test_the_model_is_named_by_endpoint_or_model(
+    names: dict[str, str], understanding: Understanding
+) -> None:
     asked = call(CountTokensRequest(contents=[turn("user", "Hi")], **names))
 
-    await only(LlmUtilityService(registry()).count_tokens(asked))
+    await only(LlmUtilityService(registry(), understanding).count_tokens(asked))
 
     assert asked.model == "gemini-2.5-flash"
 
 
-async def test_an_unknown_model_is_not_found() -> None:
+async def test_an_unknown_model_is_not_found(understanding: Understanding) -> None:
     request = CountTokensRequest(endpoint=MODEL + "-x", contents=[turn("user", "Hi")])
 
     with pytest.raises(NotFound, match="was not found"):
-        await only(LlmUtilityService(registry()).count_tokens(call(request)))
+        await only(LlmUtilityService(registry(), understanding).count_tokens(call(request)))
 
 
-async def test_nothing_is_estimated_without_a_tokenizer() -> None:
+async def test_nothing_is_estimated_without_a_tokenizer(understanding: Understanding) -> None:
     request = CountTokensRequest(endpoint=MODEL, contents=[turn("user", "Hi")])
 
     with pytest.raises(Unimplemented):
-        await only(LlmUtilityService(registry(WithoutTokenizer())).count_tokens(call(request)))
+        await only(LlmUtilityService(registry(WithoutTokenizer()), understanding).count_tokens(call(request)))
 
 
-async def test_tokens_are_told_part_by_part() -> None:
+async def test_tokens_are_told_part_by_part(understanding: Understanding) -> None:
     request = ComputeTokensRequest(endpoint=MODEL, contents=[turn("user", "a", "b"), turn("model", "é")])
 
-    response = await only(LlmUtilityService(registry(Letters())).compute_tokens(call(request)))
+    response = await only(LlmUtilityService(registry(Letters()), understanding).compute_tokens(call(request)))
 
     assert response == ComputeTokensResponse(
         tokens_info=[

@@ -26,9 +26,19 @@ def test_gets_are_the_list_and_one_model() -> None:
     assert routes.match("GET", f"/v1beta/{MODEL}") == Match(routes.GET_MODEL, "v1beta", MODEL)
 
 
+def test_files_are_listed_got_and_deleted() -> None:
+    assert routes.match("GET", "/v1beta/files") == Match(routes.LIST_FILES, "v1beta")
+    assert routes.match("GET", "/v1/files/abc") == Match(routes.GET_FILE, "v1", "files/abc")
+    assert routes.match("DELETE", "/v1beta/files/abc") == Match(routes.DELETE_FILE, "v1beta", "files/abc")
+
+
 @pytest.mark.parametrize(
     ("http_method", "path"),
     [
+        ("POST", "/v1beta/files"),
+        ("DELETE", "/v1beta/files"),
+        ("POST", "/v1beta/files/abc:generateContent"),
+        ("GET", "/v1beta/files/abc:download"),
         ("GET", f"/v1beta/{MODEL}:generateContent"),
         ("POST", f"/v1beta/{MODEL}"),
         ("POST", "/v1beta/models"),

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -19,6 +18,8 @@ import typer
 from rich.console import Console
 
 from geminid.cli import options
+from geminid.cli.check_media import media_findings
+from geminid.cli.finding import Finding
 from geminid.settings import Llama, OpenAI, Scripted, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -29,16 +30,6 @@ _X86_FLAGS = {"avx2", "fma", "f16c", "bmi2"}
 
 _ENGINE_OVERHEAD = 850_000_000
 """Bytes the engine takes beside the weights, measured with the embedded model and its default context."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at. ``advice`` says what to do when it is not ``ok``."""
-
-    subject: str
-    ok: bool
-    text: str
-    advice: str = ""
 
 
 def check(
@@ -84,10 +75,11 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
                 yield _reachable(used)
             case Scripted():
                 yield _script(used)
+    yield from media_findings(settings)
 
 
 def _used(settings: Settings) -> list[Llama | OpenAI | Scripted]:
-    from geminid.app import used_engines
+    from geminid.build.engines import used_engines
 
     return used_engines(settings)
 
@@ -140,7 +132,7 @@ def _cpu_flags() -> set[str]:
 
 
 def _weights(name: str, settings: Settings) -> Iterator[Finding]:
-    from geminid.app import weights_named
+    from geminid.build.engines import weights_named
     from geminid.engines import weights
 
     model = weights_named(name, settings)

@@ -31,7 +31,7 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A name from the list.
 @app.callback(invoke_without_command=True)
 def models(context: typer.Context, config: options.Config = None) -> None:
     """List the known models, fetch one (pull), or print where its file is (path)."""
-    from geminid.app import known_weights
+    from geminid.build.engines import known_weights
 
     with _reported():
         context.obj = known_weights(load(config))

@@ -41,6 +41,8 @@ def serve(
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
     )
+    if not verbose:
+        logging.getLogger("geminid.media").setLevel(logging.INFO)  # how far recordings of hours are
     try:
         settings = options.resolve(options.Flags(config, host, port, grpc_port, tls_port, engine, model))
         fetch(settings)
@@ -53,7 +55,7 @@ def serve(
 
 def fetch(settings: Settings) -> None:
     """Gets the model files that are not here yet, showing how it goes. Raises WeightsError and SettingsError."""
-    from geminid.app import used_weights
+    from geminid.build.engines import used_weights
     from geminid.cli.models import pull_weights
     from geminid.engines import weights
 

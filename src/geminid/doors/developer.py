@@ -25,7 +25,7 @@ from geminid.wire import developer_routes, query
 from geminid.wire.developer_routes import Match, Method
 from geminid.wire.message import Message
 
-_OWN_PATHS = re.compile(r"/(?:v1|v1beta|v1alpha)/models(?:/.*)?")
+_OWN_PATHS = re.compile(r"/(?:v1|v1beta|v1alpha)/(?:models|files)(?:/.*)?")
 _NOT_SERVED = re.compile(
     r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent|batchGenerateContent|predict)"
 )
@@ -33,7 +33,7 @@ _SHARED_PATHS = re.compile(r"/v1/models(?:/[^/:]+)?")
 
 
 class DeveloperDoor:
-    """An ASGI application for ``/v1beta/models``, ``/v1/models`` and ``/v1alpha/models``.
+    """An ASGI application for ``/v1beta/models`` and ``/v1beta/files``, and the same of v1 and v1alpha.
 
     ``handlers`` answers each method that is served, ``catalogue`` tells which version an alias stands for.
     """

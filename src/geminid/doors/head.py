@@ -20,8 +20,10 @@ Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
 _ASGI: Final = {"version": "3.0", "spec_version": "2.3"}
 
 
-def check_head(headers: Headers, version: str, limits: Limits) -> dict[bytes, bytes]:
+def check_head(headers: Headers, version: str, limits: Limits, body_bytes: int) -> dict[bytes, bytes]:
     """The headers as a mapping. Raises ``Refused`` for a head that llhttp lets pass and RFC 9112 does not.
+
+    A body may have ``body_bytes``.
 
     llhttp refuses by itself: conflicting, repeated and malformed Content-Length, Content-Length beside
     Transfer-Encoding, folded lines, bare CR and LF, control characters, a space before the colon.
@@ -38,8 +40,8 @@ def check_head(headers: Headers, version: str, limits: Limits) -> dict[bytes, by
     if coding is not None and coding.lower() != b"chunked":
         raise Refused(MALFORMED)  # "gzip, chunked" is framed well, but nothing here would unzip it
     length = fields.get(b"content-length")
-    if length is not None and int(length) > limits.body_bytes:
-        raise Refused(large_body(limits.body_bytes))
+    if length is not None and int(length) > body_bytes:
+        raise Refused(large_body(body_bytes))
     return fields
 
 

@@ -70,6 +70,7 @@ class Http1Protocol(HttpToolsProtocol):
         self._draining = False
         self._phase = _IDLE
         self._inflow = Inflow()
+        self._body_bytes = self.limits.body_bytes
         self._alarm = Alarm(self.loop, self._due)
         self._rested = 0.0
         self._patience = self.limits.header_seconds
@@ -190,9 +191,11 @@ class Http1Protocol(HttpToolsProtocol):
         inflow = self._inflow
         if inflow.first + inflow.wire > self.limits.header_bytes:
             check_size(self.headers, self.limits)
-        fields = check_head(self.headers, version, self.limits)
+        scope = self._scope(version)
+        self._body_bytes = self.limits.of_body(scope["path"])
+        fields = check_head(self.headers, version, self.limits, self._body_bytes)
         exchange = (Exchange if version == "1.1" else OldExchange)(
-            scope=self._scope(version),
+            scope=scope,
             transport=self.transport,
             flow=self.flow,
             logger=self.logger,
@@ -237,8 +240,8 @@ class Http1Protocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         inflow = self._inflow
         inflow.body += len(body)
-        if inflow.body > self.limits.body_bytes:
-            raise Refused(refusals.large_body(self.limits.body_bytes))
+        if inflow.body > self._body_bytes:
+            raise Refused(refusals.large_body(self._body_bytes))
         exchange = self.cycle
         if exchange.response_complete:
             return

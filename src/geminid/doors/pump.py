@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.types import Receive
 
@@ -32,16 +32,27 @@ class ClientGone(Exception):
     """The client went away before its request was complete."""
 
 
+class Failing(Protocol):
+    async def fail(self, error: ApiError) -> None:
+        """Answers with an error."""
+
+
 async def exchange(
     receive: Receive, reply: Reply, request_bytes: int, begin: Callable[[bytes], Awaitable[Stream]]
 ) -> None:
-    """Reads a request of at most ``request_bytes``, has ``begin`` make the call of it, and replies.
+    """Reads a request of at most ``request_bytes``, has ``begin`` make the call of it, and replies."""
 
-    The outermost place that a failure can reach.
-    """
-    try:
-        body = await _read(receive, request_bytes)
+    async def answer() -> None:
+        body = await read(receive, request_bytes)
         await _run(await begin(body), reply, receive)
+
+    await ended(reply, answer())
+
+
+async def ended(reply: Failing, answer: Awaitable[None]) -> None:
+    """Awaits an exchange, and has ``reply`` tell the client how it failed. No failure gets further than here."""
+    try:
+        await answer
     except ClientGone:
         return
     except ApiError as error:
@@ -63,20 +74,27 @@ async def parsed(parse: Callable[[bytes], _T], body: bytes) -> _T:
     return parse(body)
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
-    chunks: list[bytes] = []
+async def read(receive: Receive, limit: int) -> bytes:
+    """A whole body."""
+    pieces: list[bytes] = []
     size = 0
-    while True:
+    async for piece in chunks(receive):
+        size += len(piece)
+        if size > limit:
+            raise InvalidArgument(f"Request payload size exceeds the limit: {limit} bytes.")
+        pieces.append(piece)
+    return b"".join(pieces)
+
+
+async def chunks(receive: Receive) -> AsyncIterator[bytes]:
+    """A body as it arrives; the client is held up while nobody asks for more. Raises ClientGone."""
+    more = True
+    while more:
         event = await receive()
         if event["type"] == "http.disconnect":
             raise ClientGone
-        chunk = event.get("body", b"")
-        size += len(chunk)
-        if size > limit:
-            raise InvalidArgument(f"Request payload size exceeds the limit: {limit} bytes.")
-        chunks.append(chunk)
-        if not event.get("more_body", False):
-            return b"".join(chunks)
+        yield event.get("body", b"")
+        more = event.get("more_body", False)
 
 
 async def _run(stream: Stream, reply: Reply, receive: Receive) -> None:

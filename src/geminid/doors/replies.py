@@ -20,7 +20,7 @@ from geminid.wire import json
 from geminid.wire.message import Message
 
 JSON = b"application/json; charset=UTF-8"
-_COMMON_HEADERS = [
+COMMON_HEADERS = [
     (b"vary", b"Origin"),
     (b"vary", b"X-Origin"),
     (b"vary", b"Referer"),
@@ -121,7 +121,7 @@ class _StreamReply:
     async def _write(self, data: bytes, *, last: bool = False) -> None:
         if not self._started:
             self._started = True
-            headers = [(b"content-type", self.content_type), *self.extra_headers, *_COMMON_HEADERS]
+            headers = [(b"content-type", self.content_type), *self.extra_headers, *COMMON_HEADERS]
             await self._send({"type": "http.response.start", "status": 200, "headers": headers})
         await self._send({"type": "http.response.body", "body": data, "more_body": not last})
 
@@ -182,9 +182,17 @@ def reply_to(scope: Scope, send: Send, *, streams: bool) -> Reply:
     return UnaryReply(send, format_, gzips=gzips)
 
 
-async def send_whole(send: Send, status: int, content_type: bytes, body: bytes, *, gzips: bool = False) -> None:
-    """Sends a complete response."""
-    headers = [(b"content-type", content_type), *_COMMON_HEADERS]
+async def send_whole(
+    send: Send,
+    status: int,
+    content_type: bytes,
+    body: bytes,
+    *,
+    gzips: bool = False,
+    extra: Iterable[tuple[bytes, bytes]] = (),
+) -> None:
+    """Sends a complete response, with ``extra`` headers."""
+    headers = [(b"content-type", content_type), *COMMON_HEADERS, *extra]
     if gzips:
         body = gzip.compress(body, compresslevel=1, mtime=0)
         headers.append((b"content-encoding", b"gzip"))

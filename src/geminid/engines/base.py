@@ -40,8 +40,8 @@ class Capabilities:
 
     ``top_logprobs`` is how many of the most likely tokens it tells, 0 where it tells no probabilities at all;
     ``average_logprobs``: it can be asked for those of the chosen tokens with every answer. ``choices``: it keeps
-    to ``generation.Choices``; every engine keeps to a JSON schema. ``scripted`` engines say what they were told
-    to, and nobody judges it.
+    to ``generation.Choices``; every engine keeps to a JSON schema. ``sees``: it takes a ``Picture``, ``hears``: a
+    ``Sound``. ``scripted`` engines say what they were told to, and nobody judges it.
     """
 
     context_tokens: int
@@ -53,6 +53,8 @@ class Capabilities:
     top_logprobs: int = 20
     average_logprobs: bool = True
     choices: bool = True
+    sees: bool = False
+    hears: bool = False
     scripted: bool = False
 
 

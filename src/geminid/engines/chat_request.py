@@ -90,7 +90,7 @@ class Writer:
         system = "\n\n".join(self._system(generation))
         head: list[Body] = [{"role": "system", "content": system}] if system else []
         write = chat_messages.in_native_format if self.dialect.native_tools else chat_messages.in_prose
-        return head + write(generation.turns, self._defuser)
+        return head + write(generation.turns, self._defuser, audio_url=self.dialect.audio_url)
 
     def _system(self, generation: Generation) -> Sequence[str]:
         """Models are told a schema too: without, they fill its form with what does not belong there."""

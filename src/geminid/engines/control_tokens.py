@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, assert_never
 
+from geminid.attachment import Attachment, Media, Shown
 from geminid.generation import Function, FunctionCall, FunctionResponse, Piece, Text, Tools
 
 _BREAK = "\u200b"
@@ -48,11 +49,20 @@ class Defuser:
                 return FunctionCall(self.text(name), self.json(args), id_)
             case FunctionResponse(name, response, id_):
                 return FunctionResponse(self.text(name), self.json(response), id_)
+            case Media():
+                return replace(piece, shown=tuple(map(self._shown, piece.shown)))
+            case Attachment():
+                raise AssertionError("engines are given media that are understood")
+            case _:
+                assert_never(piece)
 
     def tools(self, tools: Tools) -> Tools:
         if self._tokens is None:
             return tools
         return replace(tools, functions=tuple(map(self._function, tools.functions)))
+
+    def _shown(self, shown: Shown) -> Shown:
+        return self.text(shown) if isinstance(shown, str) else shown
 
     def _function(self, function: Function) -> Function:
         description, parameters = self.text(function.description), self.json(function.parameters)

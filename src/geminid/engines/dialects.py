@@ -59,7 +59,9 @@ class Dialect:
     ``native_tools``: the server has a format for functions and calls; where it has none, they are told in the
     prompt and read from the text. ``thinking_budget`` is the field for a bound of thoughts, in tokens.
     ``least_top_logprobs`` is how many alternatives must be asked for to be told any probability;
-    ``average_logprobs``: probabilities cost so little that every answer may have them.
+    ``average_logprobs``: probabilities cost so little that every answer may have them. ``audio_url``: sound comes
+    by data URL, as pictures do, and not as OpenAI's ``input_audio``. ``properties`` is where the server tells what
+    its model sees and hears, if its list of models does not.
     """
 
     name: str
@@ -80,9 +82,11 @@ class Dialect:
     top_logprobs: int = 20
     least_top_logprobs: int = 0
     average_logprobs: bool = True
+    audio_url: bool = False
+    properties: str | None = None
 
-    def capabilities(self, context_tokens: int) -> Capabilities:
-        """What such a server can do, with a window of so many tokens."""
+    def capabilities(self, context_tokens: int, *, sees: bool = False, hears: bool = False) -> Capabilities:
+        """What such a server can do, with a window of so many tokens and such a model."""
         return Capabilities(
             context_tokens=context_tokens,
             counts_tokens=self.tokenize is not None,
@@ -92,6 +96,8 @@ class Dialect:
             top_logprobs=self.top_logprobs,
             average_logprobs=self.average_logprobs,
             choices=self.constraining is not Constraining.RESPONSE_FORMAT,
+            sees=sees,
+            hears=hears,
         )
 
 
@@ -117,6 +123,7 @@ LLAMA = Dialect(
     reasoning=Reasoning.TEMPLATE,
     thinking_budget="thinking_budget_tokens",
     least_top_logprobs=1,
+    properties="/props",
 )
 
 VLLM = Dialect(
@@ -127,6 +134,8 @@ VLLM = Dialect(
     stream_options={"continuous_usage_stats": True},
     constraining=Constraining.STRUCTURED_OUTPUTS,
     reasoning=Reasoning.TEMPLATE,
+    # Since 0.5.5, which knew no ``input_audio``.
+    audio_url=True,
 )
 
 DIALECTS: Mapping[str, Dialect] = {dialect.name: dialect for dialect in (GENERIC, LLAMA, VLLM)}

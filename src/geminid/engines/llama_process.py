@@ -63,7 +63,7 @@ class LlamaProcess:
     def __init__(self, process: asyncio.subprocess.Process, job: Job, log: Callable[[str], None]) -> None:
         self.key = secrets.token_urlsafe(32)
         self._process = process
-        self._private = f"{job.weights.parent}{os.sep}"
+        self._private = {f"{file.parent}{os.sep}" for file in (job.weights, job.projector) if file}
         self._lines: deque[str] = deque(maxlen=_KEPT_LINES)
         self._log = log
         self._loaded = False
@@ -154,7 +154,9 @@ class LlamaProcess:
             self._note(rest)
 
     def _note(self, line: bytes) -> None:
-        text = line[:_KEPT_LINE_BYTES].decode(errors="replace").replace(self._private, "")
+        text = line[:_KEPT_LINE_BYTES].decode(errors="replace")
+        for folder in self._private:
+            text = text.replace(folder, "")
         text = _STAMP.sub("", text).strip()
         if text:
             self._lines.append(text)

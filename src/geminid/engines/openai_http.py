@@ -16,26 +16,27 @@ import aiohttp
 import msgspec
 
 from geminid import errors
-from geminid.engines import upstream
+from geminid.engines import chat_media, upstream
 from geminid.engines.base import Capabilities, Health, State
 from geminid.engines.bounds import Bounds
 from geminid.engines.chat_messages import Body
 from geminid.engines.chat_reply import Abandoned, ErrorInStream, Reply
 from geminid.engines.chat_request import Writer
 from geminid.engines.dialects import DIALECTS, Dialect, TokenizeRoute
-from geminid.engines.server_answers import Models, TokenPiece, Tokens
+from geminid.engines.served import ASSUMED_WINDOW, Served
+from geminid.engines.server_answers import TokenPiece, Tokens
 from geminid.engines.sse import LINE_BYTES, LineTooLong
 from geminid.engines.token_counts import TokenCounts
 from geminid.engines.upstream import Patience, Upstream
 from geminid.engines.upstream_errors import Refusal
 from geminid.generation import Event, Generation, Token
 
-__all__ = ["OpenAIHTTP", "Patience"]
+__all__ = ["ASSUMED_WINDOW", "OpenAIHTTP", "Patience"]
 
 _log = logging.getLogger(__name__)
 
-ASSUMED_WINDOW = 32_768
-"""The window of a server that does not tell its own, unless the settings do."""
+QUICK_MEDIA_BYTES = 1024 * 1024
+"""Written as base64 in half a millisecond; what is more is written off the event loop, 20 MB in 10 ms."""
 
 _ERROR_BYTES = 64 * 1024
 _END_SECONDS = 0.2
@@ -44,10 +45,10 @@ _END_SECONDS = 0.2
 class OpenAIHTTP:
     """``url`` is the address up to and with ``/v1``. An empty ``model`` takes the first that the server lists.
 
-    ``dialect`` is a row of ``dialects.py`` or its name. ``system`` is said where a generation has no system
-    pieces; ``chat_request.Writer`` explains ``control_tokens`` and ``bounds``. ``active`` is how many requests are
-    under way, ``last_progress`` the monotonic time when one of them last received anything: a supervisor reads
-    them.
+    ``dialect`` is a row of ``dialects.py`` or its name. ``sees`` and ``hears`` are what the model takes in, by the
+    server's own word where they are None. ``system`` is said where a generation has no system pieces;
+    ``chat_request.Writer`` explains ``control_tokens`` and ``bounds``. ``active`` is how many requests are under
+    way, ``last_progress`` the monotonic time when one of them last received anything: a supervisor reads them.
     """
 
     def __init__(
@@ -58,16 +59,17 @@ class OpenAIHTTP:
         api_key: str | None = None,
         dialect: str | Dialect = "generic",
         context_tokens: int | None = None,
+        sees: bool | None = None,
+        hears: bool | None = None,
         system: str | None = None,
         control_tokens: Sequence[str] = (),
         bounds: Bounds | None = None,
         headers: Mapping[str, str] | None = None,
         patience: Patience | None = None,
     ) -> None:
-        self._model = model
+        self._served = Served(model, context_tokens, sees, hears)
         self._key = api_key
         self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
-        self._context_tokens = context_tokens
         self._writer = Writer(self._dialect, system, control_tokens, bounds)
         self._counts = TokenCounts(self._count)
         self.active = 0
@@ -81,7 +83,7 @@ class OpenAIHTTP:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._dialect.capabilities(self._context_tokens or ASSUMED_WINDOW)
+        return self._served.capabilities(self._dialect)
 
     async def start(self) -> None:
         self._upstream.open()
@@ -100,7 +102,7 @@ class OpenAIHTTP:
                 self._upstream.root + route if route else self._upstream.v1 + "/models"
             )
             if status == 200:
-                await self._learn()
+                await self._served.learn(self._upstream, self._dialect)
         except errors.ApiError as error:
             reason = type(error.__cause__).__name__ if error.__cause__ else "no model listed"
             return Health(State.DOWN, f"the model server does not answer ({reason})")
@@ -172,9 +174,9 @@ class OpenAIHTTP:
         vLLM counts the wanted output against the window, where Gemini means a bound: asked again without one, it
         takes what is left of the window.
         """
-        if not self._model:
-            await self._learn()
-        body = self._writer.body(self._model, generation, self.capabilities.context_tokens)
+        if not self._served.model:
+            await self._served.learn(self._upstream, self._dialect)
+        body = await self._body(generation)
         response, refusal = await self._chat(body)
         if refusal and refusal.overflow and not refusal.overflow.by_prompt:
             body.pop(self._dialect.max_tokens, None)
@@ -186,6 +188,13 @@ class OpenAIHTTP:
             _log.warning("the model server answered with %s instead of a stream", response.content_type)
             raise errors.Internal(errors.INTERNAL)
         return response
+
+    async def _body(self, generation: Generation) -> Body:
+        able = self.capabilities
+        about = self._served.model, generation, able.context_tokens
+        if (able.sees or able.hears) and chat_media.size(generation) > QUICK_MEDIA_BYTES:
+            return await asyncio.to_thread(self._writer.body, *about)
+        return self._writer.body(*about)
 
     async def _chat(self, body: Body) -> tuple[aiohttp.ClientResponse, Refusal | None]:
         response = await self._upstream.post(self._upstream.v1 + "/chat/completions", body)
@@ -214,7 +223,7 @@ class OpenAIHTTP:
         return len(told.tokens) if told.count is None else told.count
 
     async def _tokenize(self, route: TokenizeRoute, text: str, **more: object) -> Tokens:
-        body = {"model": self._model, route.text_field: text, **route.fixed, **more}
+        body = {"model": self._served.model, route.text_field: text, **route.fixed, **more}
         self._begin()
         try:
             response = await self._upstream.post(self._upstream.root + route.path, body)
@@ -227,20 +236,3 @@ class OpenAIHTTP:
             return msgspec.json.decode(answer, type=Tokens)
         except msgspec.DecodeError as error:
             raise errors.Internal(errors.INTERNAL) from error
-
-    async def _learn(self) -> None:
-        """The model's name and its window, as far as the settings leave them open. Raises Unavailable."""
-        if self._model and self._context_tokens:
-            return
-        status, body = await self._upstream.get(self._upstream.v1 + "/models")
-        try:
-            models = msgspec.json.decode(body, type=Models).data if status == 200 else []
-        except msgspec.DecodeError:
-            models = []
-        found = next((model for model in models if self._model in ("", model.id)), None)
-        if found is None and not self._model:
-            raise errors.Unavailable(errors.UNAVAILABLE)
-        if found is not None:
-            self._model = found.id
-        told = found.window if found else None
-        self._context_tokens = self._context_tokens or told or ASSUMED_WINDOW

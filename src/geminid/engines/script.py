@@ -133,10 +133,15 @@ class Answer(_Table, frozen=True):
 
 
 class Script(_Table, frozen=True):
-    """The whole file. ``context_tokens`` is the window that the engine claims and keeps to."""
+    """The whole file. ``context_tokens`` is the window that the engine claims and keeps to.
+
+    ``sees`` and ``hears``: whether it is given pictures and sound, or words about them.
+    """
 
     answers: list[Answer] = []
     context_tokens: Annotated[int, Meta(ge=1)] = 1_048_576
+    sees: bool = True
+    hears: bool = True
 
     @classmethod
     def load(cls, path: Path) -> Script:

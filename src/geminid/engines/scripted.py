@@ -41,7 +41,9 @@ class Scripted:
         self._in_turn = [plan for when, plan in plans if when is None] or [Plan.of(Answer(conform=True))]
         self._turn = 0
         self._active = 0
-        self._capabilities = Capabilities(script.context_tokens, scripted=True)
+        self._capabilities = Capabilities(
+            script.context_tokens, sees=script.sees, hears=script.hears, scripted=True
+        )
 
     @property
     def capabilities(self) -> Capabilities:

@@ -7,6 +7,7 @@ without anything that names the server: no address, path, key, or stack.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -76,6 +77,8 @@ class Refusal:
         if self.overflow is not None and self.overflow.by_prompt:
             most = min(self.overflow.window, self.overflow.prompt - 1)
             return errors.PromptTooLong(self.overflow.prompt, most)
+        if self.status in _OF_MEDIA and (about_media := _about_media(self.message)):
+            return about_media
         match self.status:
             case 429:
                 return errors.ResourceExhausted(EXHAUSTED)
@@ -116,6 +119,46 @@ def _overflow(error: _Error, message: str) -> Overflow | None:
         return None
     # A sum stands before its parts, and the prompt's own count is the last of those that the pattern knows.
     return Overflow(int(next(filter(None, prompts[-1].groups()))), int(window[1]))
+
+
+_OF_MEDIA = frozenset({400, 422, 500, 501})
+"""llama-server says 500 where its model has no projector."""
+
+_ABOUT_MEDIA: Sequence[tuple[str, type[errors.ApiError], str]] = [
+    (
+        "(?P<kind>image|audio|video) input is not supported",
+        errors.Unimplemented,
+        "The model takes no {kind} input.",
+    ),
+    (r"at most 0 (?P<kind>image|audio|video)\(s\)", errors.Unimplemented, "The model takes no {kind} input."),
+    ("missing data required for (?P<kind>image) input", errors.Unimplemented, "The model takes no {kind} input."),
+    ("(?P<kind>image)_url is only supported by", errors.Unimplemented, "The model takes no {kind} input."),
+    ("is not a multimodal model", errors.Unimplemented, "The model takes text input alone."),
+    (
+        r"at most (?P<most>\d+) (?P<kind>image|audio|video)\(s\) may be provided",
+        errors.InvalidArgument,
+        "At most {most} {kind}(s) may be provided in one prompt.",
+    ),
+    (
+        r"set (?P<kind>image|audio|video)=(?P<most>\d+) .{0,80}but passed",
+        errors.InvalidArgument,
+        "At most {most} {kind}(s) may be provided in one prompt.",
+    ),
+    (
+        "failed to load image or audio|cannot identify image file|image: unknown format",
+        errors.InvalidArgument,
+        "The model cannot read one of the images or recordings of the prompt.",
+    ),
+]
+"""What llama-server, vLLM, Ollama and OpenAI have said over the years, and what is said instead: their own words
+name flags and files. The first that matches counts."""
+
+
+def _about_media(message: str) -> errors.ApiError | None:
+    for pattern, kind, text in _ABOUT_MEDIA:
+        if found := re.search(pattern, message, re.IGNORECASE):
+            return kind(text.format(**{name: value.lower() for name, value in found.groupdict().items()}))
+    return None
 
 
 _PRIVATE = re.compile(

@@ -116,7 +116,7 @@ _WORDS = tuple(
         ),
         (r".*Please use a valid role: user, model\..*", "Please use a valid role: user, model."),
         (
-            r"(?P<feature>Penalty|Multiple candidates|Json mode|Function calling) is not enabled for this model",
+            r"(?P<feature>[A-Z][a-z ]+) is not enabled for this model",
             "{feature} is not enabled for {model}",
         ),
         (r".*Logprobs is not supported for this model\..*", "Logprobs is not enabled for {model}"),

@@ -6,14 +6,18 @@ request and by the services that list models.
 
 Ranges are half open, as the service prints them: ``0 (inclusive) to 2.0001 (exclusive)``. Sources:
 https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/inference (ranges, defaults, support),
-https://cloud.google.com/vertex-ai/generative-ai/docs/learn/models (windows) and
-https://cloud.google.com/vertex-ai/generative-ai/docs/thinking (budgets).
+https://cloud.google.com/vertex-ai/generative-ai/docs/learn/models (windows),
+https://cloud.google.com/vertex-ai/generative-ai/docs/thinking (budgets),
+https://cloud.google.com/vertex-ai/generative-ai/docs/multimodal/image-understanding and its neighbours (media) and
+https://ai.google.dev/gemini-api/docs/media-resolution (tokens by resolution).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+
+from geminid.attachment import Counting, Kind, MediaLimits, Resolution
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,26 @@ class ThinkingRange:
     budgets: Range
     off: bool = True
     levels: bool = False
+
+
+_LOW, _MEDIUM, _HIGH, _ULTRA = Resolution
+_EARLY = Counting(
+    image={None: 258, _LOW: 64, _MEDIUM: 256},
+    page={None: 258, _LOW: 64, _MEDIUM: 256},
+    frame={None: 258, _LOW: 66, _MEDIUM: 256},
+)
+_TILED = replace(_EARLY, tiled=True)
+_STEPS = Counting(
+    image={None: 1120, _LOW: 280, _MEDIUM: 560, _ULTRA: 2240},
+    page={None: 560, _LOW: 280, _HIGH: 1120},
+    frame={None: 70, _HIGH: 280},
+)
+_MEDIA = MediaLimits(_EARLY)
+_TEXT_ALONE = replace(_MEDIA, kinds=frozenset({Kind.TEXT}))
+_VISION = replace(
+    _MEDIA, kinds=frozenset({Kind.TEXT, Kind.IMAGE, Kind.VIDEO, Kind.DOCUMENT}), images=16, inline_images=1,
+    videos=1, video_seconds=120.0, pages=16, file_bytes=20 * 1024**2,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +89,7 @@ class Profile:
     """Properties without an order of their own come in that of the alphabet, later models' as declared."""
     logprobs: bool = True
     thinking: ThinkingRange | None = None
+    media: MediaLimits = _MEDIA
     traffic_type: bool = False
     """The answer's usageMetadata says ``trafficType`` and gives counts by modality."""
 
@@ -88,24 +113,24 @@ _FLASH_15 = Profile("Gemini 1.5 Flash", 1_048_576, 8_192, alphabetical=True)
 _PRO_15 = Profile("Gemini 1.5 Pro", 2_097_152, 8_192, alphabetical=True)
 _PRO_10 = Profile(
     "Gemini 1.0 Pro", 32_760, 8_192, default_top_p=1.0, default_top_k=None, penalties=None, candidates=1,
-    alternates=True, json_mode=False, alphabetical=True,
+    alternates=True, json_mode=False, alphabetical=True, media=_TEXT_ALONE,
 )  # fmt: skip
 _PRO_10_001 = replace(_PRO_10, temperature=Range(0, 1.0001), default_temperature=0.9, system_instruction=False)
 _VISION_10 = replace(
     _PRO_10_001, title="Gemini 1.0 Pro Vision", input_tokens=16_384, max_output_tokens=4_096,
-    default_temperature=0.4, default_top_k=32, function_calling=False,
+    default_temperature=0.4, default_top_k=32, function_calling=False, media=_VISION,
 )  # fmt: skip
-_FLASH_20 = Profile("Gemini 2.0 Flash", 1_048_576, 8_192, traffic_type=True)
+_FLASH_20 = Profile("Gemini 2.0 Flash", 1_048_576, 8_192, traffic_type=True, media=MediaLimits(_TILED))
 _LITE_20 = replace(_FLASH_20, title="Gemini 2.0 Flash-Lite")
 _FLASH_25 = Profile(
     "Gemini 2.5 Flash", 1_048_576, 65_536, top_k=Range(1, 65), default_top_k=64, stop_sequences=16,
-    traffic_type=True, empty_text=True, thinking=ThinkingRange(Range(1, 24_577)),
+    traffic_type=True, empty_text=True, thinking=ThinkingRange(Range(1, 24_577)), media=MediaLimits(_TILED),
 )  # fmt: skip
 _LITE_25 = replace(_FLASH_25, title="Gemini 2.5 Flash-Lite", thinking=ThinkingRange(Range(512, 24_577)))
 _PRO_25 = replace(_FLASH_25, title="Gemini 2.5 Pro", thinking=ThinkingRange(Range(128, 32_769), off=False))
 _FLASH_3 = replace(
     _FLASH_25, title="Gemini 3 Flash", candidates=1, penalties=None, tools_with_json=True,
-    thinking=ThinkingRange(Range(1, 24_577), levels=True),
+    media=MediaLimits(_STEPS), thinking=ThinkingRange(Range(1, 24_577), levels=True),
 )  # fmt: skip
 _LITE_3 = replace(_FLASH_3, title="Gemini 3 Flash-Lite")
 _PRO_3 = replace(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from geminid.engines.base import Capabilities
 from geminid.errors import InvalidArgument
 from geminid.gemini import support
+from geminid.gemini.attachments import resolution_of
 from geminid.gemini.constraint import constraint_of
 from geminid.gemini.profiles import Profile
 from geminid.gemini.sampling import candidates_of, sampling_of
@@ -38,7 +39,7 @@ def to_generation(request: GenerateContentRequest, profile: Profile, capabilitie
     if tools:
         check_together(tools, constraint)
     return Generation(
-        turns=turns_of(request.contents, profile),
+        turns=turns_of(request.contents, profile, resolution_of(config)),
         system=system_of(request.system_instruction, profile),
         sampling=sampling,
         candidates=candidates,

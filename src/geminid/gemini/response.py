@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from geminid.attachment import Kind
 from geminid.gemini.profiles import Profile
 from geminid.gemini.speech import Said
+from geminid.gemini.tokens import modality_counts
 from geminid.generation import FinishReason as Reason
 from geminid.generation import FunctionCall, Logprob, TokenLogprobs, Usage
 from geminid.wire import content
@@ -25,8 +27,6 @@ from geminid.wire.generation import (
     GenerateContentResponse,
     LogprobsCandidate,
     LogprobsResult,
-    Modality,
-    ModalityTokenCount,
     TopCandidates,
     TrafficType,
     UsageMetadata,
@@ -84,12 +84,14 @@ class Responder:
     """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does.
 
     ``top_logprobs`` is how many of the most likely tokens were asked for, None where no probabilities were.
+    ``media`` is what the media of the prompt counts, as ``Generation.media_tokens`` tells it.
     """
 
     model_version: str
     profile: Profile
     received: dt.datetime
     top_logprobs: int | None = None
+    media: Mapping[Kind, int] = field(default_factory=dict)
     response_id: str = field(default_factory=new_response_id)
     _create_time: Timestamp = field(init=False)
     _running_usage: UsageMetadata | None = field(init=False)
@@ -155,9 +157,13 @@ class Responder:
         )
         if self.profile.traffic_type:
             usage.traffic_type = TrafficType.ON_DEMAND
-            usage.prompt_tokens_details = _text_tokens(used.prompt)
-            usage.candidates_tokens_details = _text_tokens(used.output)
+            usage.prompt_tokens_details = modality_counts(self._of_prompt(used.prompt))
+            usage.candidates_tokens_details = modality_counts({Kind.TEXT: used.output})
         return usage
+
+    def _of_prompt(self, tokens: int) -> Mapping[Kind, int]:
+        text = max(tokens - sum(self.media.values()), 0)
+        return {**self.media, Kind.TEXT: text}
 
 
 def _finished(parts: list[Part], ending: Ending, index: int = 0) -> Candidate:
@@ -197,7 +203,3 @@ def _together(usages: Sequence[Usage]) -> Usage:
     """The usage of several candidates: what was generated is added up, the prompt is counted once."""
     first, *others = usages
     return replace(sum(others, start=first), prompt=first.prompt, cached=first.cached)
-
-
-def _text_tokens(count: int) -> list[ModalityTokenCount]:
-    return [ModalityTokenCount(modality=Modality.TEXT, token_count=count)] if count else []

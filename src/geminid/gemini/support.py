@@ -15,7 +15,16 @@ from typing import Any
 from msgspec import UNSET
 
 from geminid.errors import BadRequest, FieldViolation, Unimplemented
-from geminid.wire.content import Content, FunctionCall, FunctionResponse, Part
+from geminid.wire.content import (
+    Blob,
+    Content,
+    FileData,
+    FunctionCall,
+    FunctionResponse,
+    Part,
+    PartMediaResolution,
+    VideoMetadata,
+)
 from geminid.wire.generation import (
     Candidate,
     GenerateContentRequest,
@@ -43,7 +52,14 @@ _WORKS: dict[type[Message], set[str]] = {
         "contents", "model", "generation_config", "system_instruction", "tools", "tool_config",
     },
     Content: {"role", "parts"},
-    Part: {"text", "function_call", "function_response", "thought"},
+    Part: {
+        "text", "inline_data", "file_data", "video_metadata", "function_call", "function_response", "thought",
+        "media_resolution",
+    },
+    Blob: {"mime_type", "data"},
+    FileData: {"mime_type", "file_uri"},
+    VideoMetadata: {"start_offset", "end_offset", "fps"},
+    PartMediaResolution: {"level"},
     FunctionCall: {"name", "args", "id"},
     FunctionResponse: {"name", "response", "id"},
     Tool: {"function_declarations"},
@@ -59,6 +75,7 @@ _WORKS: dict[type[Message], set[str]] = {
         "temperature", "top_p", "top_k", "max_output_tokens", "stop_sequences", "seed",
         "presence_penalty", "frequency_penalty", "candidate_count", "response_mime_type", "response_schema",
         "response_json_schema", "response_logprobs", "logprobs", "response_modalities", "thinking_config",
+        "media_resolution",
     },
     ThinkingConfig: {"include_thoughts", "thinking_budget", "thinking_level"},
 }  # fmt: skip
@@ -69,6 +86,7 @@ _ACCEPTED: dict[type[Message], dict[str, str]] = {
         "labels": "kept for usage records to come",
     },
     Part: {"thought_signature": "an echo of an earlier answer, not needed here"},
+    GenerationConfig: {"audio_timestamp": "transcripts have times in any case"},
     FunctionDeclaration: {
         "response": "what comes back is shown to the model as it is",
         "response_json_schema": "what comes back is shown to the model as it is",
@@ -104,6 +122,12 @@ FILLED: dict[type[Message], set[str]] = {
 
 _NOTES: dict[tuple[type[Message], str], str] = {
     (GenerateContentRequest, "system_instruction"): "its texts; the role does not matter",
+    (Part, "video_metadata"): "for video and sound",
+    (Part, "inline_data"): "of the user",
+    (
+        Part,
+        "file_data",
+    ): "of the user; gs://, http(s)://, YouTube, the Files API, file:// where configured",
     (Part, "thought"): "thoughts that come back are not told to the model again",
     (GenerationConfig, "candidate_count"): "1 when streaming",
     (GenerationConfig, "response_mime_type"): "text/plain, application/json, text/x.enum",

@@ -6,18 +6,23 @@ The texts are those that a generation with the same contents puts before the mod
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from geminid.attachment import Kind
 from geminid.gemini import support
+from geminid.gemini.attachments import has_media, resolution_of
 from geminid.gemini.constraint import constraint_of
 from geminid.gemini.tools import functions_of
 from geminid.gemini.turns import system_to_count, turn_to_count, turns_to_count
 from geminid.gemini.wording import unable
 from geminid.generation import Calling, Generation, Tools
+from geminid.wire.content import Content
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
 
 
-def counted_texts(request: CountTokensRequest, *, alphabetical: bool = False) -> list[str]:
-    """The texts of the prompt in order, none of them empty. Raises InvalidArgument or Unimplemented.
+def to_count(request: CountTokensRequest, *, alphabetical: bool = False) -> Generation:
+    """The prompt that is counted. Raises InvalidArgument or Unimplemented.
 
     ``alphabetical`` is the profile's word on the order of properties.
     """
@@ -32,33 +37,56 @@ def counted_texts(request: CountTokensRequest, *, alphabetical: bool = False) ->
         )
     )
     functions = functions_of(request.tools, alphabetical=alphabetical)
-    generation = Generation(
-        turns=turns_to_count(request.contents),
+    return Generation(
+        turns=turns_to_count(request.contents, resolution_of(config)),
         system=system_to_count(request.system_instruction),
         constraint=constraint_of(config, alphabetical=alphabetical),
         tools=Tools(functions, Calling.AUTO, frozenset()) if functions else None,
     )
-    return [text for text in generation.texts() if text]
 
 
 def computed_texts(request: ComputeTokensRequest) -> list[tuple[str, str]]:
     """The texts of the parts, each with the role of its content. Raises InvalidArgument or Unimplemented."""
     _check_form(request)
     support.check(GenerateContentRequest(contents=request.contents))
+    _check_texts(request.contents)
     return [
         (content.role, text)
-        for content in request.contents
-        for text in Generation(turns=(turn_to_count(content),)).texts()
+        for index, content in enumerate(request.contents)
+        for text in Generation(turns=(turn_to_count(index, content),)).texts()
     ]
 
 
-def count_response(texts: list[str], tokens: int) -> CountTokensResponse:
-    """The answer. What is billed are the code points that are no white space."""
+def count_response(prompt: Generation, tokens: int) -> CountTokensResponse:
+    """The answer. The texts of the prompt are ``tokens``; billed are their code points that are no white space."""
+    media = prompt.media_tokens()
+    counts = {**media, Kind.TEXT: tokens} if tokens else media
     return CountTokensResponse(
-        total_tokens=tokens,
-        total_billable_characters=sum(len("".join(text.split())) for text in texts),
-        prompt_tokens_details=[ModalityTokenCount(modality=Modality.TEXT, token_count=tokens)] if tokens else [],
+        total_tokens=sum(counts.values()),
+        total_billable_characters=sum(len("".join(text.split())) for text in prompt.texts()),
+        prompt_tokens_details=modality_counts(counts),
     )
+
+
+def modality_counts(counts: Mapping[Kind, int]) -> list[ModalityTokenCount]:
+    """As messages have them; without those that are 0."""
+    return [
+        ModalityTokenCount(modality=Modality[kind.name], token_count=count)
+        for kind, count in counts.items()
+        if count
+    ]
+
+
+def _check_texts(contents: Sequence[Content]) -> None:
+    """Media has no tokens that could be told."""
+    paths = [
+        f"contents[{outer}].parts[{inner}]"
+        for outer, content in enumerate(contents)
+        for inner, part in enumerate(content.parts)
+        if has_media(part)
+    ]
+    if paths:
+        raise support.refusal(*paths)
 
 
 def _check_form(request: CountTokensRequest | ComputeTokensRequest) -> None:
@@ -70,9 +98,10 @@ def _check_form(request: CountTokensRequest | ComputeTokensRequest) -> None:
 
 
 def _of_prompt(config: GenerationConfig) -> GenerationConfig:
-    """Of the configuration only a schema counts as input."""
+    """Of the configuration only a schema counts as input, and how finely media is looked at."""
     return GenerationConfig(
         response_mime_type=config.response_mime_type,
         response_schema=config.response_schema,
         response_json_schema=config.response_json_schema,
+        media_resolution=config.media_resolution,
     )

@@ -12,7 +12,9 @@ from dataclasses import replace
 from itertools import groupby, pairwise
 from operator import attrgetter
 
+from geminid.attachment import Attachment, Resolution
 from geminid.errors import InvalidArgument
+from geminid.gemini.attachments import attachment_of, check_attached, has_media
 from geminid.gemini.profiles import Profile
 from geminid.gemini.wording import unable
 from geminid.generation import FunctionCall, FunctionResponse, Piece, Role, Text, Turn
@@ -29,26 +31,33 @@ _RESPONSES_MISSING = (
 )
 
 
-def turns_of(contents: Sequence[Content], profile: Profile) -> tuple[Turn, ...]:
-    """The turns of a prompt that is to be answered. Raises InvalidArgument."""
+def turns_of(
+    contents: Sequence[Content], profile: Profile, resolution: Resolution | None = None
+) -> tuple[Turn, ...]:
+    """The turns of a prompt that is to be answered, with media looked at in ``resolution``.
+
+    Raises InvalidArgument.
+    """
     roles = [_role(content, single=len(contents) == 1) for content in contents]
     _check_roles(roles, profile)
-    turns = [
-        Turn(role, _checked_pieces(content, role, profile)) for role, content in zip(roles, contents, strict=True)
-    ]
+    turns = []
+    for index, (content, role) in enumerate(zip(contents, roles, strict=True)):
+        path = f"contents[{index}]"
+        _check_parts(content, role, profile, path)
+        turns.append(Turn(role, _pieces(content, role, path, resolution)))
     _check_calls(turns)
     return tuple(_joined(turns))
 
 
-def turns_to_count(contents: Sequence[Content]) -> tuple[Turn, ...]:
+def turns_to_count(contents: Sequence[Content], resolution: Resolution | None = None) -> tuple[Turn, ...]:
     """The same of any contents, be they half a conversation: nothing is judged."""
-    return tuple(_joined([turn_to_count(content) for content in contents]))
+    return tuple(_joined([turn_to_count(*one, resolution) for one in enumerate(contents)]))
 
 
-def turn_to_count(content: Content) -> Turn:
+def turn_to_count(index: int, content: Content, resolution: Resolution | None = None) -> Turn:
     """One content by itself."""
     role: Role = "model" if content.role.lower() == "model" else "user"
-    return Turn(role, _pieces(content, role))
+    return Turn(role, _pieces(content, role, f"contents[{index}]", resolution))
 
 
 def system_of(content: Content | None, profile: Profile) -> tuple[Text, ...]:
@@ -97,13 +106,22 @@ def _check_roles(roles: Sequence[Role], profile: Profile) -> None:
         )
 
 
-def _checked_pieces(content: Content, role: Role, profile: Profile) -> tuple[Piece, ...]:
+def _check_parts(content: Content, role: Role, profile: Profile, path: str) -> None:
     if not content.parts:
         raise unable("it must include at least one parts field, which describes the prompt input")
-    for part in content.parts:
-        if not part.text:
+    for index, part in enumerate(content.parts):
+        if part.video_metadata is not None and not has_media(part):
+            raise unable("it has videoMetadata in a part without media. Add it to the video and try again")
+        if has_media(part):
+            _check_media(part, role, f"{path}.parts[{index}]")
+        elif not part.text:
             _check_part(part, role, profile)
-    return _pieces(content, role)
+
+
+def _check_media(part: Part, role: Role, path: str) -> None:
+    if role == "model":
+        raise unable("it has media in a turn of the model. Add it to a turn of the user and try again", path=path)
+    check_attached(part, path)
 
 
 def _check_part(part: Part, role: Role, profile: Profile) -> None:
@@ -128,8 +146,12 @@ def _check_function(field: str, name: str, *, fits: bool) -> None:
         raise unable(f"it has a {field} without a name. Add the name of the function and try again")
 
 
-def _pieces(content: Content, role: Role) -> tuple[Piece, ...]:
-    return tuple([piece for part in content.parts if (piece := _piece(part, role)) is not None])
+def _pieces(content: Content, role: Role, path: str, resolution: Resolution | None) -> tuple[Piece, ...]:
+    found = [
+        _piece(part, role) or attachment_of(part, f"{path}.parts[{index}]", resolution)
+        for index, part in enumerate(content.parts)
+    ]
+    return tuple([piece for piece in found if piece is not None])
 
 
 def _piece(part: Part, role: Role) -> Piece | None:
@@ -175,7 +197,8 @@ def _joined(turns: Sequence[Turn]) -> Iterator[Turn]:
             continue
         text = "".join(piece.text for piece in pieces if isinstance(piece, Text))
         calls = [piece for piece in pieces if isinstance(piece, FunctionCall)]
-        yield Turn("model", (Text(text), *calls) if text or not calls else tuple(calls))
+        rest: list[Piece] = [*calls, *(piece for piece in pieces if isinstance(piece, Attachment))]
+        yield Turn("model", (Text(text), *rest) if text or not rest else tuple(rest))
 
 
 def _answered(calls: Sequence[FunctionCall], pieces: Sequence[Piece]) -> list[Piece]:

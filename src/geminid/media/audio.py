@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+from geminid.attachment import Kind
 from geminid.media import refusals
-from geminid.media.base import Kind
 from geminid.media.tracks import Track, Window, opened
 
 if TYPE_CHECKING:

@@ -7,7 +7,6 @@ decoded, and ``understand.py`` leads all this.
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -16,16 +15,6 @@ Content: TypeAlias = bytes | Path
 """Bytes in memory, or a file on disk for what is larger than ``IN_MEMORY_BYTES``."""
 
 IN_MEMORY_BYTES = 8 * 1024 * 1024
-
-
-class Kind(enum.Enum):
-    """What a model would need to take it in. The names are those of Google's Modality."""
-
-    TEXT = "text"
-    IMAGE = "image"
-    AUDIO = "audio"
-    VIDEO = "video"
-    DOCUMENT = "document"
 
 
 @dataclass(frozen=True, slots=True)

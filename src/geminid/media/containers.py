@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from geminid.attachment import Kind
 from geminid.media import refusals
-from geminid.media.base import Kind
 
 if TYPE_CHECKING:
     from av.container import InputContainer

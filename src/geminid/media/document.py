@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
+from geminid.attachment import Kind
 from geminid.errors import InvalidArgument
 from geminid.media import pixels, refusals
-from geminid.media.base import Kind
 from geminid.media.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -47,10 +47,11 @@ def pages(
     *,
     most: int = MOST_PAGES,
     first: int = 1,
+    last: int | None = None,
     long_side: int = 0,
     form: Literal["png", "jpeg", "rgb", "grey"] = "png",
 ) -> Iterator[Page]:
-    """The pages from ``first`` on, in order. With ``long_side`` (1600 reads well) also a picture of each.
+    """The pages from ``first`` to ``last``, in order. With ``long_side`` (1600 reads well) also a picture of each.
 
     Raises InvalidArgument for a document that is none, is encrypted, has more pages than ``most`` or one of an
     absurd size; that of a page when it is reached.
@@ -63,7 +64,7 @@ def pages(
         raise InvalidArgument(
             f"The document contains {count} pages which exceeds the supported page limit of {most}."
         )
-    for index in range(first - 1, count):
+    for index in range(first - 1, count if last is None else min(last, count)):
         try:
             page = document[index]
             width, height = _size(page)

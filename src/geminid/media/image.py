@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, cast
 
+from geminid.attachment import Kind
 from geminid.media import colours, pixels, refusals
-from geminid.media.base import Kind
 from geminid.media.pixels import Form, Pixels
 
 if TYPE_CHECKING:

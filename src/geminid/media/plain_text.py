@@ -9,8 +9,8 @@ import codecs
 import re
 from typing import BinaryIO
 
+from geminid.attachment import Kind
 from geminid.media import refusals
-from geminid.media.base import Kind
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),

@@ -5,18 +5,26 @@ Used by ``sniff.py``, ``workers.py`` and the decoders. No text tells a path, an 
 
 from __future__ import annotations
 
-from geminid.errors import InvalidArgument
-from geminid.media.base import Kind
+from geminid.attachment import Kind
+from geminid.errors import InvalidArgument, Unimplemented
 
 _LEARN_MORE = "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
 _REPORT = "https://developers.generativeai.google/guide/troubleshooting"
+_SHOWN = 300
+"""Characters."""
+
+
+def shown(text: str) -> str:
+    """What a caller sent as it may stand in a message: what cannot be printed is escaped, what is long is cut."""
+    printable = text if text.isprintable() else ascii(text)[1:-1]
+    return printable if len(printable) <= _SHOWN else printable[:_SHOWN] + "…"
 
 
 def unsupported(mime_type: str) -> InvalidArgument:
     """A type that no model takes. Google's text, with the type as the caller spelled it."""
     return InvalidArgument(
-        f"Unable to submit request because it has a mimeType parameter with value {mime_type}, which is not "
-        f"supported. Update the mimeType and try again. Learn more: {_LEARN_MORE}"
+        f"Unable to submit request because it has a mimeType parameter with value {shown(mime_type)}, which is "
+        f"not supported. Update the mimeType and try again. Learn more: {_LEARN_MORE}"
     )
 
 
@@ -48,4 +56,27 @@ def too_large(kind: Kind, what: str, limit: str) -> InvalidArgument:
     return InvalidArgument(
         f"Unable to submit request because the {kind.value} has {what} but the supported limit is {limit}. "
         f"Update the {kind.value} and try again. Learn more: {_LEARN_MORE}"
+    )
+
+
+def too_many(count: int, limit: int, of: str) -> InvalidArgument:
+    """``of`` is what was counted: ``images``."""
+    return InvalidArgument(
+        f"Unable to submit request because it has {count} {of} but the supported limit is {limit}. "
+        f"Remove some and try again. Learn more: {_LEARN_MORE}"
+    )
+
+
+def without_time(kind: Kind) -> InvalidArgument:
+    """``videoMetadata`` for what has no duration."""
+    return InvalidArgument(
+        f"Unable to submit request because it has videoMetadata for a file of the type {kind.value}. Remove it "
+        f"and try again. Learn more: {_LEARN_MORE}"
+    )
+
+
+def lacking(kind: Kind, what: str, remedy: str) -> Unimplemented:
+    """Something that is not installed here. ``remedy`` says what to do about it, mostly a command."""
+    return Unimplemented(
+        f"Unable to process input {kind.value}: {what} is not installed on this server. Install it with: {remedy}"
     )

@@ -6,8 +6,10 @@ JPEG, a PDF that was is refused. Not a validation; decoders do that. Called by `
 
 from __future__ import annotations
 
+import re
+
+from geminid.attachment import Kind
 from geminid.media import refusals, signatures
-from geminid.media.base import Kind
 
 HEAD_BYTES = 4096
 """How much of a file tells what it is. Of text, give more where there is more: all of it is looked at."""
@@ -102,6 +104,8 @@ _TEXTS = {
     "application/jsonl",
 }
 
+_TEXT = re.compile(r"text/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,126})")
+"""The names of RFC 6838 and no others: they stand in prompts, outside of what is marked as the file's words."""
 _UNSAID = {"", "application/octet-stream", "binary/octet-stream", "*/*"}
 
 _SOUND_OF = {
@@ -146,7 +150,7 @@ def _declared(mime_type: str) -> tuple[Kind | None, str]:
         return None, ""
     if name in _KINDS:
         return _KINDS[name], name
-    if name.startswith("text/") or name in _TEXTS:
+    if name in _TEXTS or _TEXT.fullmatch(name):
         return Kind.TEXT, "text/plain" if name == "text/*" else name
     if name in ("image/*", "audio/*", "video/*"):
         return Kind(name.partition("/")[0]), ""

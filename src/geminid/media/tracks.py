@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, BinaryIO
 
+from geminid.attachment import Kind
 from geminid.errors import ApiError, InvalidArgument
 from geminid.media import refusals
-from geminid.media.base import Kind
 from geminid.media.containers import BARE, MOST_PIXELS, decodable, demuxer_for, open_container
 
 _BROKEN = (OSError, ValueError, ArithmeticError, LookupError, MemoryError)

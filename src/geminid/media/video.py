@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
+from geminid.attachment import Kind
 from geminid.media import pixels, refusals
-from geminid.media.base import Kind
 from geminid.media.containers import MOST_PIXELS
 from geminid.media.pixels import Form, Pixels
 from geminid.media.tracks import Track, Window, opened
@@ -34,8 +34,12 @@ _LATENESS = 0.001
 """Of a frame's time: Matroska and Flash round to milliseconds."""
 _DISORDER_SECONDS = 1.0
 """A picture that comes this much earlier than the one before belongs to another recording."""
+_PROGRESS_SECONDS = 600
 _GRACE_SECONDS = 10.0
 """So much of a film may be faster than ``MOST_RATE``: files begin with odd times."""
+_NOISE_PIXELS, _NOISE_LEVELS = 2, 48
+"""Means over squares of so many pixels that differ by less, of 256 levels, are noise; text differs by 100.
+"""
 _TURNS = {1: "ROTATE_90", 2: "ROTATE_180", 3: "ROTATE_270"}
 """Quarter turns, counterclockwise as FFmpeg and Pillow both count them."""
 
@@ -58,10 +62,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is to be seen at a time, in seconds from the film's beginning."""
+    """What is to be seen at a time, in seconds from the film's beginning. Without pixels: the same as before."""
 
     seconds: float
-    pixels: Pixels
+    pixels: Pixels | None
 
 
 def look(file: BinaryIO, *, format: str, most_seconds: float = MOST_SECONDS) -> Look:
@@ -82,6 +86,25 @@ def look(file: BinaryIO, *, format: str, most_seconds: float = MOST_SECONDS) -> 
         return Look(track.claimed_seconds, width, height, float(rate) if rate else None, codec, sound)
 
 
+def seconds(file: BinaryIO, *, format: str, most_seconds: float = MOST_SECONDS) -> Iterator[float]:
+    """How long it is, for a file that does not say so: how far it was decoded, every ten minutes, and at last all.
+
+    Raises InvalidArgument as ``frames`` does.
+    """
+    window = Window(most_seconds=most_seconds)
+    time, told = 0.0, 0.0
+    with opened(file, format, Kind.VIDEO, window) as track:
+        for time, _ in _timed(track, 0.0):
+            if time > window.limit:
+                raise window.exceeded(Kind.VIDEO)
+            if time - told >= _PROGRESS_SECONDS:
+                told = time
+                yield round(time, 3)
+    if not time:
+        raise refusals.unprocessable(Kind.VIDEO)
+    yield round(time, 3)
+
+
 def frames(
     file: BinaryIO,
     *,
@@ -91,14 +114,16 @@ def frames(
     end: float | None = None,
     long_side: int = 768,
     form: Form = "jpeg",
+    changes: bool = False,
     most_seconds: float = MOST_SECONDS,
     most_frames: int | None = None,
 ) -> Iterator[Frame]:
     """What is to be seen at ``start`` and every 1/``fps`` seconds after it, before ``end``.
 
-    A picture that stands for long comes again each time. Raises InvalidArgument for what does not decode, has no
-    pictures or none within these bounds, and, when it gets there, for more than ``most_seconds`` of film or more
-    than ``most_frames``.
+    A picture that stands for long comes again each time, or, with ``changes``, only its time does.
+
+    Raises InvalidArgument for what does not decode, has no pictures or none within these bounds, and, when it gets
+    there, for more than ``most_seconds`` of film or more than ``most_frames``.
     """
     window = Window(start, math.inf if end is None else end, most_seconds)
     side = min(long_side, MOST_LONG_SIDE)
@@ -108,7 +133,7 @@ def frames(
         for count, (seconds, picture) in enumerate(_due(track, window, fps), 1):
             if most_frames is not None and count > most_frames:
                 raise refusals.too_large(Kind.VIDEO, "too many frames", f"{most_frames} frames")
-            yield Frame(round(seconds, 3), painter.paint(picture))
+            yield Frame(round(seconds, 3), painter.change(picture) if changes else painter.paint(picture))
     if not count:
         raise window.empty(Kind.VIDEO)
 
@@ -189,11 +214,22 @@ class _Painter:
         self._side = side
         self._form = form
         self._last: tuple[Any, Pixels] | None = None
+        self._given: Image | None = None
 
     def paint(self, picture: Any) -> Pixels:
         """One that was painted just before comes for nothing."""
         if self._last is None or self._last[0] is not picture:
             self._last = picture, pixels.pack(self._image(picture), self._form)
+        return self._last[1]
+
+    def change(self, picture: Any) -> Pixels | None:
+        """None for one that looks like the last one that was given."""
+        if self._last is not None and self._last[0] is picture:
+            return None
+        image = self._image(picture)
+        if self._given is not None and _alike(self._given, image):
+            return None
+        self._given, self._last = image, (picture, pixels.pack(image, self._form))
         return self._last[1]
 
     def _image(self, picture: Any) -> Image:
@@ -204,6 +240,16 @@ class _Painter:
         image: Image = scaled.to_image()
         quarters = _quarters(picture)
         return image.transpose(Transpose[_TURNS[quarters]]) if quarters else image
+
+
+def _alike(one: Image, other: Image) -> bool:
+    """What a codec makes of the same scene differs from frame to frame, by single pixels and by little."""
+    from PIL import ImageChops
+
+    if one.size != other.size:
+        return False
+    difference = ImageChops.difference(one.reduce(_NOISE_PIXELS), other.reduce(_NOISE_PIXELS))
+    return all(high < _NOISE_LEVELS for _, high in cast(tuple[tuple[int, int], ...], difference.getextrema()))
 
 
 def _seen_size(track: Track, picture: Any) -> tuple[int, int]:

@@ -22,8 +22,9 @@ from typing import Any, assert_never
 import msgspec
 
 from geminid import errors
+from geminid.attachment import Kind
 from geminid.media import frames, refusals
-from geminid.media.base import Content, Kind
+from geminid.media.base import Content
 from geminid.media.worker_process import Gone, NotStarted, WorkerProcess
 
 _JOBS_PER_WORKER = 200
@@ -188,10 +189,7 @@ class Workers:
             case frames.Refused(code=code, message=message):
                 raise errors.by_code(errors.Code(code))(message)
             case frames.Missing(package=package):
-                raise errors.Unimplemented(
-                    f"Unable to process input {_kind(job).value}: {package} is not installed on this server. "
-                    f"Install it with: pip install 'geminid[media]'"
-                )
+                raise refusals.lacking(_kind(job), package, "pip install 'geminid[media]'")
             case frames.Broken() | frames.Taken():
                 _log.warning("%s: %s", job, answer)
                 raise refusals.unprocessable(_kind(job))

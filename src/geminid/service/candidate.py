@@ -53,6 +53,8 @@ async def answer(call: Call, served: Served, generation: Generation) -> Answer:
         if not served.engine.capabilities.scripted:
             end = _judged(generation, speech, end)
         prompt = await counting
+        if prompt is not None:
+            prompt += sum(generation.media_tokens().values())
         call.finish = end.reason
         usage = usage or speech.usage(prompt or 0)
         call.usage = usage + call.usage if call.usage else usage
@@ -97,11 +99,13 @@ async def _start_counting(served: Served, generation: Generation) -> asyncio.Tas
 
     A token is at least one byte, so a prompt with fewer bytes than the window has tokens needs no waiting.
     """
-    texts = generation.texts()
+    texts, described = generation.texts(), generation.descriptions()
     window = min(served.model.profile.input_tokens, served.engine.capabilities.context_tokens)
     counting = asyncio.create_task(_count(served.engine, texts))
-    if sum(len(text.encode()) for text in texts) >= window:
+    if sum(len(text.encode()) for text in (*texts, *described)) >= window:
         tokens = await counting
+        if tokens is not None and described:
+            tokens += await _count(served.engine, described) or 0
         if tokens is not None and tokens > window:
             raise PromptTooLong(tokens, window)
     return counting

@@ -7,17 +7,19 @@ the prompt beside the engine's work, and shapes the answer; ``candidate.py`` fol
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import assert_never
 
+from geminid.abreast import all_of
 from geminid.call import Call, Stream
 from geminid.gemini.request import check_streamable, to_generation
 from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.speech import Said
 from geminid.generation import Generation
+from geminid.media.understand import Understanding
 from geminid.service.candidate import Answer, answer
+from geminid.service.media import reader_of
 from geminid.service.registry import Registry, Served
 from geminid.wire.generation import GenerateContentRequest
 
@@ -25,8 +27,9 @@ from geminid.wire.generation import GenerateContentRequest
 class PredictionService:
     """The RPCs of google.cloud.aiplatform.PredictionService that generate."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, understanding: Understanding) -> None:
         self._registry = registry
+        self._understanding = understanding
 
     async def generate_content(self, call: Call) -> Stream:
         """One answer, with as many candidates as were asked for: each the fold of a stream."""
@@ -34,7 +37,7 @@ class PredictionService:
         responder = _responder(call, served, generation)
         generation = _averaging(served, generation)
         wanted = [generation.for_candidate(index) for index in range(generation.candidates)]
-        yield responder.whole(await _all([_fold(answer(call, served, one)) for one in wanted]))
+        yield responder.whole(await all_of([_fold(answer(call, served, one)) for one in wanted]))
 
     async def stream_generate_content(self, call: Call) -> Stream:
         """The answer as it is written: a chunk for each run of text, then one that ends it."""
@@ -59,8 +62,12 @@ class PredictionService:
         call.model = served.model.id
         told = (request, served.model.profile, served.engine.capabilities)
         if _has_schemas(request):
-            return served, await asyncio.to_thread(to_generation, *told)
-        return served, to_generation(*told)
+            generation = await asyncio.to_thread(to_generation, *told)
+        else:
+            generation = to_generation(*told)
+        if generation.attachments:
+            generation = await self._understanding.understand(generation, reader_of(call, served))
+        return served, generation
 
 
 def _has_schemas(request: GenerateContentRequest) -> bool:
@@ -68,7 +75,13 @@ def _has_schemas(request: GenerateContentRequest) -> bool:
 
 
 def _responder(call: Call, served: Served, generation: Generation) -> Responder:
-    return Responder(served.model.id, served.model.profile, call.received, generation.sampling.logprobs)
+    return Responder(
+        served.model.id,
+        served.model.profile,
+        call.received,
+        generation.sampling.logprobs,
+        generation.media_tokens(),
+    )
 
 
 def _averaging(served: Served, generation: Generation) -> Generation:
@@ -76,19 +89,6 @@ def _averaging(served: Served, generation: Generation) -> Generation:
     if generation.sampling.logprobs is not None or not served.engine.capabilities.average_logprobs:
         return generation
     return replace(generation, sampling=replace(generation.sampling, logprobs=0))
-
-
-async def _all(answers: Sequence[Coroutine[None, None, Whole]]) -> list[Whole]:
-    """Runs them side by side; the first that fails, or a caller that leaves, ends the others."""
-    if len(answers) == 1:
-        return [await answers[0]]
-    tasks = [asyncio.ensure_future(one) for one in answers]
-    try:
-        return await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _fold(items: Answer) -> Whole:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from geminid.engines.base import Engine
 from geminid.errors import NotFound
@@ -26,11 +26,15 @@ class Served:
 
 @dataclass(frozen=True, slots=True)
 class Registry:
-    """``engines`` maps ids to engines; ``fallback`` answers for all other ids of the catalogue."""
+    """``engines`` maps ids to engines; ``fallback`` answers for all other ids of the catalogue.
+
+    ``observing`` are engines that answer nobody, or not only: by their expressions, those that look at media.
+    """
 
     catalogue: Catalogue
     fallback: Engine
     engines: Mapping[str, Engine]
+    observing: Mapping[str, Engine] = field(default_factory=dict)
 
     def find(self, name: str) -> Served:
         """The model of a resource name. Raises NotFound in Google's words."""
@@ -49,4 +53,5 @@ class Registry:
 
     def all_engines(self) -> list[Engine]:
         """Each engine once."""
-        return list({id(engine): engine for engine in [self.fallback, *self.engines.values()]}.values())
+        engines = [self.fallback, *self.engines.values(), *self.observing.values()]
+        return list({id(engine): engine for engine in engines}.values())

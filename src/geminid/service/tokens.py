@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from geminid.call import Call, Stream
-from geminid.gemini.tokens import computed_texts, count_response, counted_texts
+from geminid.gemini.tokens import computed_texts, count_response, to_count
 from geminid.generation import Token
+from geminid.media.understand import Understanding
+from geminid.service.media import reader_of
 from geminid.service.registry import Registry, Served
 from geminid.wire.scalars import Bytes, Int64
 from geminid.wire.tokens import ComputeTokensRequest, ComputeTokensResponse, CountTokensRequest, TokensInfo
@@ -17,16 +19,20 @@ class LlmUtilityService:
     same method there. Engines without a tokenizer make both Unimplemented.
     """
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, understanding: Understanding) -> None:
         self._registry = registry
+        self._understanding = understanding
 
     async def count_tokens(self, call: Call) -> Stream:
         """One CountTokensResponse."""
         request = call.request
         assert isinstance(request, CountTokensRequest)
         served = self._find(call, request)
-        texts = counted_texts(request, alphabetical=served.model.profile.alphabetical)
-        yield count_response(texts, sum(await served.engine.count_tokens(texts)))
+        prompt = to_count(request, alphabetical=served.model.profile.alphabetical)
+        if prompt.attachments:
+            prompt = await self._understanding.count(prompt, reader_of(call, served))
+        texts = [text for text in prompt.texts() if text]
+        yield count_response(prompt, sum(await served.engine.count_tokens(texts)))
 
     async def compute_tokens(self, call: Call) -> Stream:
         """One ComputeTokensResponse, with one entry for each part."""

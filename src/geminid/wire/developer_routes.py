@@ -1,7 +1,8 @@
 """The URLs of the Developer API: which path and verb is which method, and what the path says.
 
-The templates are those of the ``google.api.http`` annotations in generative_service.proto and model_service.proto,
-under every version that clients use. Nothing else in geminid knows a URL of this API.
+The templates are those of the ``google.api.http`` annotations in generative_service.proto, model_service.proto and
+file_service.proto, under every version that clients use. The bytes of files have URLs of their own, which
+``doors/uploads.py`` knows.
 """
 
 from __future__ import annotations
@@ -10,6 +11,13 @@ import re
 from dataclasses import dataclass
 
 from geminid.wire.developer import PACKAGE, GetModelRequest, ListModelsRequest
+from geminid.wire.files import (
+    CreateFileRequest,
+    DeleteFileRequest,
+    DownloadFileRequest,
+    GetFileRequest,
+    ListFilesRequest,
+)
 from geminid.wire.generation import GenerateContentRequest
 from geminid.wire.message import Message
 from geminid.wire.tokens import CountTokensRequest
@@ -49,20 +57,46 @@ COUNT_TOKENS = Method("GenerativeService", "CountTokens", CountTokensRequest, "m
 GET_MODEL = Method("ModelService", "GetModel", GetModelRequest, "name", reads=True)
 LIST_MODELS = Method("ModelService", "ListModels", ListModelsRequest, reads=True)
 
-METHODS = (GENERATE_CONTENT, STREAM_GENERATE_CONTENT, COUNT_TOKENS, GET_MODEL, LIST_MODELS)
+GET_FILE = Method("FileService", "GetFile", GetFileRequest, "name", reads=True)
+LIST_FILES = Method("FileService", "ListFiles", ListFilesRequest, reads=True)
+DELETE_FILE = Method("FileService", "DeleteFile", DeleteFileRequest, "name", reads=True)
+CREATE_FILE = Method("FileService", "CreateFile", CreateFileRequest)
+DOWNLOAD_FILE = Method("FileService", "DownloadFile", DownloadFileRequest, "name", reads=True)
+
+METHODS = (
+    GENERATE_CONTENT,
+    STREAM_GENERATE_CONTENT,
+    COUNT_TOKENS,
+    GET_MODEL,
+    LIST_MODELS,
+    GET_FILE,
+    LIST_FILES,
+    DELETE_FILE,
+)
+"""Those that ``match`` finds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request line that is a method. ``resource`` is ``models/ID``, or empty for a list."""
+    """A request line that is a method. ``resource`` is ``models/ID`` or ``files/ID``, or empty for a list."""
 
     method: Method
     version: str
     resource: str = ""
 
 
-_PATH = re.compile(r"/(?P<version>v1|v1beta|v1alpha)/models(?:/(?P<id>[^/:]+)(?::(?P<verb>[A-Za-z]+))?)?")
+_PATH = re.compile(
+    r"/(?P<version>v1|v1beta|v1alpha)/(?P<collection>models|files)(?:/(?P<id>[^/:]+)(?::(?P<verb>[A-Za-z]+))?)?"
+)
 _BY_VERB = {method.verb: method for method in METHODS if not method.reads}
+_READS = {
+    ("GET", "models", True): GET_MODEL,
+    ("GET", "models", False): LIST_MODELS,
+    ("GET", "files", True): GET_FILE,
+    ("GET", "files", False): LIST_FILES,
+    ("DELETE", "files", True): DELETE_FILE,
+}
+"""By HTTP method, collection, and whether the path names one of it."""
 
 
 def match(http_method: str, path: str) -> Match | None:
@@ -70,16 +104,11 @@ def match(http_method: str, path: str) -> Match | None:
     found = _PATH.fullmatch(path)
     if found is None:
         return None
-    method = _method(http_method, found["id"], found["verb"])
+    collection, resource_id, verb = found["collection"], found["id"], found["verb"]
+    if verb is None:
+        method = _READS.get((http_method, collection, resource_id is not None))
+    else:
+        method = _BY_VERB.get(verb) if http_method == "POST" and collection == "models" else None
     if method is None:
         return None
-    return Match(method, found["version"], f"models/{found['id']}" if found["id"] else "")
-
-
-def _method(http_method: str, model_id: str | None, verb: str | None) -> Method | None:
-    match http_method:
-        case "POST":
-            return _BY_VERB.get(verb or "")
-        case "GET" if verb is None:
-            return GET_MODEL if model_id else LIST_MODELS
-    return None
+    return Match(method, found["version"], f"{collection}/{resource_id}" if resource_id else "")

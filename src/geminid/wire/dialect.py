@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from geminid.wire.content import FunctionResponse, Part
+from geminid.wire.content import Blob, FileData, FunctionResponse, Part
 from geminid.wire.generation import FinishReason, GenerateContentRequest, GenerationConfig
 from geminid.wire.message import Message, WireEnum
 from geminid.wire.output import ImageConfig, VoiceConfig
@@ -30,6 +30,8 @@ IGNORED: Mapping[type[Message], set[str]] = {
         "audio_metadata", "audio_transcription", "document_metadata", "media_processing", "part_metadata",
         "speech_metadata", "spreadsheet_metadata", "tool_call", "tool_response",
     },
+    Blob: {"display_name"},
+    FileData: {"display_name"},
     FunctionResponse: {"scheduling", "will_continue"},
     FunctionDeclaration: {"behavior"},
     Tool: {"file_search", "mcp_servers"},

@@ -7,13 +7,14 @@ import io
 import random
 import re
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import av
 import pytest
+from made_media.hostile.recordings import PRETENDERS, alias, disordered, edited, silence, wav
 
 from geminid.errors import InvalidArgument
 from geminid.media import audio, video
@@ -116,22 +117,6 @@ async def outcome_of(workers: Workers, content: bytes, format: str) -> str | Non
     return None
 
 
-PRETENDERS = {
-    "empty": b"",
-    "a byte": b"\0",
-    "zeros": bytes(100_000),
-    "noise": random.Random(1).randbytes(100_000),
-    "html": b"<!doctype html><title>Film</title>",
-    "playlist": b"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n%b\n#EXT-X-ENDLIST\n",
-    "concat": b"ffconcat version 1.0\nfile '%b'\n",
-    "session": b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n"
-    b"m=video 5004 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n",
-    "dash": b'<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" '
-    b'mediaPresentationDuration="PT10S"><Period><AdaptationSet mimeType="video/mp4"><Representation id="0" '
-    b'bandwidth="1"><BaseURL>%b</BaseURL></Representation></AdaptationSet></Period></MPD>',
-}
-
-
 @pytest.mark.parametrize(
     "format", ["video/mp4", "video/webm", "video/mp2t", "video/mpeg", "audio/mpeg", "audio/wav"]
 )
@@ -163,15 +148,6 @@ async def test_what_is_something_else_is_refused(refused: Refusal, name: str) ->
     assert "not valid" in await refused("video.look", PRETENDERS[name], format="video/mp4")
 
 
-def wav(*, channels: int = 1, rate: int = 16_000, data: bytes = bytes(32_000), size: int | None = None) -> bytes:
-    """``size`` is what it says of ``data``, the truth where it is None."""
-    form = struct.pack(
-        "<4sIHHIIHH", b"fmt ", 16, 1, channels, rate, rate * channels * 2 % 2**32, channels * 2 % 2**16, 16
-    )
-    body = b"WAVE" + form + b"data" + struct.pack("<I", len(data) if size is None else size) + data
-    return b"RIFF" + struct.pack("<I", len(body)) + body
-
-
 @pytest.mark.parametrize("job", ["audio.look", "audio.seconds", "audio.samples"])
 @pytest.mark.parametrize(
     ("content", "says"),
@@ -193,33 +169,6 @@ async def test_absurd_sound_is_refused(refused: Refusal, job: str, content: byte
 
 async def test_a_header_of_four_gigabytes_is_not_believed(workers: Workers) -> None:
     assert await workers.run("audio.seconds", wav(size=0xFFFFFFFE), format="audio/wav") == 1
-
-
-def checksum(data: bytes, polynomial: int, bits: int) -> int:
-    value, top = 0, 1 << bits - 1
-    for byte in data:
-        value ^= byte << bits - 8
-        for _ in range(8):
-            value = (value << 1 ^ (polynomial if value & top else 0)) & (1 << bits) - 1
-    return value
-
-
-def silence(hours: int, *, said: float | None = None, rate: int = 8000) -> bytes:
-    """A FLAC file (RFC 9639) of frames that say only that 65 535 samples are zero: 15 bytes for 8 seconds."""
-    block = 65_535
-    count = hours * 3600 * rate // block
-    total = round(said * rate) if said is not None else count * block
-    layout = rate << 44 | 15 << 36 | total
-    header = struct.pack(">HHHIQ", block, block, 0, 0, layout) + bytes(16)
-    return b"fLaC\x80\0\0\x22" + header + b"".join(silent_frames(count, block))
-
-
-def silent_frames(count: int, block: int) -> Iterator[bytes]:
-    for number in range(count):
-        head = b"\xff\xf8\x70\x08" + chr(number).encode() + struct.pack(">H", block - 1)
-        head += bytes([checksum(head, 0x07, 8)])
-        frame = head + b"\0\0\0"
-        yield frame + struct.pack(">H", checksum(frame, 0x8005, 16))
 
 
 @pytest.mark.parametrize("said", [None, 0, 1])
@@ -292,36 +241,6 @@ async def test_no_frames_at_all_are_refused(refused: Refusal, film: Film) -> Non
         assert REFUSED.search(await refused(job, film("mp4", "libx264", times=[]), format="video/mp4"))
 
 
-def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
-    at = 0
-    while at < len(data):
-        size = int.from_bytes(data[at : at + 4], "big")
-        yield data[at + 4 : at + 8], data[at + 8 : at + size]
-        at += size
-
-
-def edited(data: bytes, kind: bytes, edit: Callable[[bytes], bytes]) -> bytes:
-    """An MP4 file with the content of all boxes of that kind replaced; what contains them grows with them."""
-    made = b""
-    for name, content in boxes(data):
-        if name == kind:
-            content = edit(content)
-        elif name in (b"moov", b"trak", b"mdia", b"minf", b"dinf", b"stbl"):
-            content = edited(content, kind, edit)
-        made += struct.pack(">I4s", len(content) + 8, name) + content
-    return made
-
-
-def disordered(descriptions: bytes) -> bytes:
-    """The right channel before the left one (QuickTime File Format, "Audio Channel Layout Atom")."""
-    at = descriptions.index(b"chan") - 4
-    size = int.from_bytes(descriptions[at : at + 4], "big")
-    order = struct.pack(">III", 0, 0, 2) + struct.pack(">I16x", 2) + struct.pack(">I16x", 1)
-    atom = struct.pack(">I4sI", len(order) + 12, b"chan", 0) + order
-    made = descriptions[:at] + atom + descriptions[at + size :]
-    return made[:8] + struct.pack(">I", len(made) - 8) + made[12:]
-
-
 async def test_channels_in_an_order_of_their_own_do_no_harm(workers: Workers, sound: Sound) -> None:
     """PyAV 18.1 frees such an order twice."""
     content = edited(sound("mov", "pcm_s16le", layout="stereo"), b"stsd", disordered)
@@ -330,15 +249,6 @@ async def test_channels_in_an_order_of_their_own_do_no_harm(workers: Workers, so
 
     assert outcome is None or REFUSED.search(outcome)
     assert await workers.run("audio.seconds", wav(), format="audio/wav") == 1
-
-
-def alias(path: bytes) -> bytes:
-    """A data reference to another file (QuickTime File Format, "Data Reference Atoms"), as FFmpeg reads it."""
-    record = bytes(10) + b"\x04disk".ljust(28, b"\0") + bytes(12) + b"\x04film".ljust(64, b"\0") + bytes(16)
-    record += bytes(4) + bytes(16) + struct.pack(">HH", 2, len(path)) + path + bytes(len(path) % 2)
-    record += struct.pack(">HH", 0xFFFF, 0)
-    entry = struct.pack(">I4sI", len(record) + 12, b"alis", 0) + record
-    return struct.pack(">II", 0, 1) + entry
 
 
 async def test_a_film_whose_pictures_are_in_another_file_is_refused(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from made_media.hostile import uris
 
 from geminid.errors import InvalidArgument, ResourceExhausted, Unavailable
 from geminid.media import base
@@ -16,116 +17,13 @@ from geminid.media.fetch import Fetcher, Policy
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"),)
 
-LITERALS = [
-    "127.0.0.1",
-    "127.0.0.53",
-    "0.0.0.0",
-    "10.0.0.1",
-    "100.64.0.1",
-    "100.100.100.200",
-    "168.63.129.16",
-    "169.254.169.254",
-    "172.16.0.1",
-    "192.0.0.192",
-    "192.168.0.1",
-    "198.18.0.1",
-    "224.0.0.1",
-    "255.255.255.255",
-    "[::]",
-    "[::1]",
-    "[::127.0.0.1]",
-    "[::ffff:127.0.0.1]",
-    "[::ffff:a9fe:a9fe]",
-    "[64:ff9b::7f00:1]",
-    "[64:ff9b:1::7f00:1]",
-    "[2001::7f00:1]",
-    "[2002:7f00:1::]",
-    "[fd00:ec2::254]",
-    "[fe80::1]",
-    "[ff02::1]",
-]
-
-NAMES = [  # all of them have loopback's address
-    "localhost",
-    "LOCALHOST",
-    "localhost.localdomain",
-    "metadata.google.internal",
-    "kubernetes.default.svc",
-    "127.0.0.1.nip.test",
-    "two-addresses.test",
-    "generativelanguage.googleapis.com.evil.test",
-]
-
-FORMS = [
-    "http://2130706433:{port}/",
-    "http://0x7f000001:{port}/",
-    "http://0x7f.1:{port}/",
-    "http://0177.0.0.1:{port}/",
-    "http://127.1:{port}/",
-    "http://127.0.1:{port}/",
-    "http://0:{port}/",
-    "http://127.0.0.1.:{port}/",
-    "http://localhost.:{port}/",
-    "http://①②⑦.0.0.1:{port}/",
-    "http://127。0。0。1:{port}/",
-    "http://\uff4cocalhost:{port}/",
-    "http://good.test\\@127.0.0.1:{port}/",
-    "http://127.0.0.1:{port}\\@good.test/",
-    "http:\\\\127.0.0.1:{port}/",
-    "http:/\\127.0.0.1:{port}/",
-    "http://user@127.0.0.1:{port}/",
-    "http://user:pass@127.0.0.1:{port}/",
-    "http://good.test@127.0.0.1:{port}/",
-    "http://good.test:80#@127.0.0.1:{port}/",
-    "http://good.test:{port}:80/",
-    "http://127.0.0.1:{port}\t/",
-    "http://127.0.0.1\n:{port}/",
-    "http://127.0.0.1 :{port}/",
-    " http://127.0.0.1:{port}/",
-    "http://127.0.0.1%00.good.test:{port}/",
-    "http://%31%32%37.0.0.1:{port}/",
-    "http://127.0.0.1:{port}/%00",
-    "http://[::1%25lo]:{port}/",
-    "http://[::1%lo]:{port}/",
-    "http://[127.0.0.1]:{port}/",
-    "http://[::1:{port}/",
-    "http://::1:{port}/",
-    "http:///127.0.0.1:{port}/",
-    "http://:{port}/",
-    "http:127.0.0.1:{port}/",
-    "//127.0.0.1:{port}/",
-    "127.0.0.1:{port}/",
-    "http://a..b:{port}/",
-    "http://-a.test:{port}/",
-    "file:///etc/passwd",
-    "file://127.0.0.1/etc/passwd",
-    "file:/etc/passwd",
-    "FILE:///etc/passwd",
-    "/etc/passwd",
-    "data:text/plain;base64,aGVsbG8=",
-    "ftp://127.0.0.1:{port}/",
-    "gopher://127.0.0.1:{port}/_GET",
-    "ws://127.0.0.1:{port}/",
-    "unix:///var/run/docker.sock",
-    "jar:http://127.0.0.1:{port}/!/",
-    "gs://",
-    "gs://bucket",
-    "gs://bucket/",
-    "gs://../etc/passwd",
-    "gs://bucket/../x",
-    "gs://bucket/%2e%2e/x",
-    "https://generativelanguage.googleapis.com/v1beta/files/abc",
-    "files/abc",
-    "",
-]
-
 
 @pytest.mark.parametrize(
     "uri",
     [
-        *(f"http://{host}:{{port}}/" for host in [*LITERALS, *NAMES]),
+        *(f"http://{host}:{{port}}/" for host in [*uris.LITERALS, *uris.NAMES]),
         *(f"https://{host}/" for host in ["127.0.0.1", "localhost", "169.254.169.254"]),
-        *FORMS,
+        *uris.FORMS,
     ],
 )
 async def test_no_connection_is_opened_for_what_is_not_public(
@@ -174,6 +72,30 @@ async def test_files_are_brought_by_every_scheme(make: Any, serve: Any, tmp_path
     assert await fetcher.get(f"http://files.test:{port}/a.png") == base.File(b"web", "image/png")
     assert await fetcher.get("gs://pictures/a.png") == base.File(b"disk")
     assert await fetcher.get(f"file://{folder}/a.png") == base.File(b"disk")
+
+
+async def test_a_bucket_that_is_a_folder_is_not_asked_for_on_the_web(
+    make: Any, sockets: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_bytes(b"disk")
+
+    file = await make(buckets={"pictures": tmp_path}).get("https://storage.googleapis.com/pictures/a.png")
+
+    assert file == base.File(b"disk")
+    assert sockets.opened == []
+
+
+async def test_uploaded_files_are_found_by_id_and_owner(tmp_path: Path) -> None:
+    async def find(file_id: str, owner: str) -> base.File:
+        return base.File(f"{file_id} of {owner}".encode(), "text/plain")
+
+    fetcher = Fetcher(Policy(cache_dir=tmp_path), uploads=find)
+    uri = "https://generativelanguage.googleapis.com/v1beta/files/abc"
+
+    assert await fetcher.get(uri, owner="p") == base.File(b"abc of p", "text/plain")
+    with pytest.raises(InvalidArgument, match="larger than the supported limit of 3 bytes"):
+        await fetcher.get(uri, owner="p", limit=3)
+    await fetcher.aclose()
 
 
 async def test_gets_of_one_uri_are_one_download(local: Fetcher, serve: Any) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from geminid.errors import InvalidArgument
 from geminid.media.fetch import uris
-from geminid.media.fetch.uris import Local, Page, Stored, Video
+from geminid.media.fetch.uris import Local, Page, Stored, Uploaded, Video
 
 ID = "dQw4w9WgXcQ"
 
@@ -31,6 +31,8 @@ ID = "dQw4w9WgXcQ"
         (f"https://youtu.be/{ID}?si=abc", Video(ID)),
         (f"https://m.youtube.com/shorts/{ID}", Video(ID)),
         (f"https://www.youtube.com/embed/{ID}", Video(ID)),
+        ("https://generativelanguage.googleapis.com/v1beta/files/abc-123", Uploaded("abc-123")),
+        ("https://generativelanguage.googleapis.com/v1/files/abc", Uploaded("abc")),
     ],
 )
 def test_what_a_uri_names(uri: str, named: uris.Reference) -> None:
@@ -78,6 +80,12 @@ def test_urls_are_asked_for_as_they_are_written(uri: str, asked: str) -> None:
 def test_what_is_not_one_video_of_youtube_is_refused(uri: str) -> None:
     with pytest.raises(InvalidArgument, match=r"^Unsupported file uri: "):
         uris.read(uri)
+
+
+@pytest.mark.parametrize("tail", ["/v1beta/files/", "/v1beta/files/a/b", "/v1beta/files/A", "/v1beta/models/a"])
+def test_what_is_no_uploaded_file_is_refused(tail: str) -> None:
+    with pytest.raises(InvalidArgument, match=r"^Unsupported file uri: "):
+        uris.read(f"https://generativelanguage.googleapis.com{tail}")
 
 
 @pytest.mark.parametrize("port", ["0", "080", "22", "25", "1023", "65536", "99999999999", "", "80a", "-1"])
@@ -129,3 +137,19 @@ def test_a_url_that_is_accepted_names_one_host_to_all_parsers(rest: str) -> None
 
     assert page.url.raw_host == urlsplit(uri).hostname == urlsplit(str(page)).hostname
     assert page.url.port == (urlsplit(uri).port or 80)
+
+
+@pytest.mark.parametrize(
+    ("url", "named"),
+    [
+        ("https://storage.googleapis.com/shelf/a/b%20c.png", uris.Stored("shelf", "a/b c.png")),
+        ("http://storage.googleapis.com/shelf/a.png", uris.Stored("shelf", "a.png")),
+        ("https://storage.googleapis.com/shelf/a.png?X-Goog-Signature=1", None),
+        ("https://storage.googleapis.com/shelf/", None),
+        ("https://storage.googleapis.com/shelf/%2e%2e/a.png", None),
+        ("https://storage.googleapis.com:8443/shelf/a.png", None),
+        ("https://example.com/shelf/a.png", None),
+    ],
+)
+def test_objects_have_web_addresses(url: str, named: uris.Stored | None) -> None:
+    assert uris.stored_at(uris.page(url)) == named

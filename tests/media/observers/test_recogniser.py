@@ -12,8 +12,8 @@ from typing import TypeAlias
 import psutil
 import pytest
 
+from geminid.attachment import Kind
 from geminid.errors import InvalidArgument, Unavailable
-from geminid.media.base import Kind
 from geminid.media.observers.recogniser import Limits, Recogniser
 
 Hire: TypeAlias = Callable[..., Recogniser]

@@ -14,7 +14,7 @@ VALUES: Mapping[str, str] = {
     "MODEL_NAME": "gemini-1.5-flash-002",
     "MODEL": "gemini-1.5-flash-002",
     "TEXT": "Why is the sky blue?",
-    "FILE_URI": "gs://samples/picture.jpg",
+    "FILE_URI": "gs://cloud-samples-data/generative-ai/image/scones.jpg",
     "MIME_TYPE": "image/jpeg",
 }
 

@@ -4,7 +4,7 @@
 bring it; ``addresses.py`` says which hosts are public; ``cache.py`` keeps what came. Called by ``understand.py``.
 """
 
-from geminid.media.fetch.fetcher import Fetcher
+from geminid.media.fetch.fetcher import Fetcher, FindUploaded
 from geminid.media.fetch.policy import Policy
 
-__all__ = ["Fetcher", "Policy"]
+__all__ = ["Fetcher", "FindUploaded", "Policy"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import enum
 
 from geminid import errors
+from geminid.media.refusals import shown as shown
 
 _CREDENTIALS = "https://cloud.google.com/vertex-ai/generative-ai/docs/access-control"
 _REFERENCE = "https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/gemini"
-_SHOWN = 300
 
 
 class Status(enum.StrEnum):
@@ -41,12 +41,6 @@ class Status(enum.StrEnum):
             case 429:
                 return cls.RATE_LIMITED
         return cls.SERVER_ERROR if http >= 500 else cls.OTHER
-
-
-def shown(uri: str) -> str:
-    """``uri`` as it may stand in a message: what cannot be printed is escaped, what is long is cut."""
-    printable = uri if uri.isprintable() else ascii(uri)[1:-1]
-    return printable if len(printable) <= _SHOWN else printable[:_SHOWN] + "…"
 
 
 def unsupported(uri: str, why: str = "") -> errors.InvalidArgument:

@@ -14,6 +14,7 @@ from urllib.parse import unquote
 
 from yarl import URL
 
+from geminid.errors import InvalidArgument
 from geminid.media.fetch.refusals import unsupported
 
 LONGEST = 4096
@@ -62,7 +63,20 @@ class Local:
         return f"file://{self.path}"
 
 
-Reference: TypeAlias = Stored | Page | Video | Local
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """A file that a client uploaded to this server, by the address that Google's Files API gives such files."""
+
+    id: str
+
+    def __str__(self) -> str:
+        return f"https://{_FILES_HOST}/v1beta/files/{self.id}"
+
+
+Reference: TypeAlias = Stored | Page | Video | Local | Uploaded
+
+_FILES_HOST = "generativelanguage.googleapis.com"
+_FILES_PATH = re.compile(r"/(?:v1|v1beta|v1alpha)/files/([a-z0-9-]{1,40})")
 
 # https://cloud.google.com/storage/docs/buckets#naming
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]")
@@ -72,6 +86,7 @@ _WEB = re.compile(
     r"(?P<target>[/?][^#]*)?(?:#.*)?",
     re.IGNORECASE | re.ASCII,
 )
+_STORAGE = "storage.googleapis.com"
 _LONGEST_HOST = 253
 _NUMERIC = re.compile(r"(?:.*\.)?(?:[0-9]+|0x[0-9a-f]*)", re.IGNORECASE | re.ASCII)
 """A host that some resolvers take for an IPv4 address: https://url.spec.whatwg.org/#ends-in-a-number-checker"""
@@ -113,6 +128,17 @@ def page(uri: str) -> Page:
     return Page(url, literal)
 
 
+def stored_at(page: Page) -> Stored | None:
+    """The object of Cloud Storage that a plain URL of it names (storage.googleapis.com/BUCKET/OBJECT)."""
+    url = page.url
+    if url.raw_host != _STORAGE or not url.is_default_port() or url.raw_query_string:
+        return None
+    try:
+        return _stored(f"gs:/{unquote(url.raw_path)}")
+    except InvalidArgument:
+        return None
+
+
 def _is_clean(uri: str) -> bool:
     return not any(character in ' \\<>"^`{|}' or character.isspace() for character in uri) and "%00" not in uri
 
@@ -137,11 +163,14 @@ def _agree(url: URL, host: str, literal: IPv4Address | IPv6Address | None) -> bo
     return url.raw_host == host
 
 
-def _service(uri: str, url: URL) -> Video | None:
-    """The video that ``url`` names; None where it is an ordinary URL."""
+def _service(uri: str, url: URL) -> Video | Uploaded | None:
+    """The video or the uploaded file that ``url`` names; None where it is an ordinary URL."""
     host = url.raw_host or ""
-    if host == "generativelanguage.googleapis.com":
-        raise unsupported(uri)
+    if host == _FILES_HOST:
+        uploaded = _FILES_PATH.fullmatch(url.raw_path)
+        if uploaded is None or url.scheme != "https" or not url.is_default_port() or url.raw_query_string:
+            raise unsupported(uri)
+        return Uploaded(uploaded[1])
     if host == "youtu.be":
         named = [url.raw_path.strip("/")]
     elif host in _YOUTUBE:

@@ -1,8 +1,8 @@
 """The seam of recognition: what an observer takes and gives. ``understand.py`` calls observers through these.
 
 An observer keeps its models and their libraries out of the server, and off its event loop: ``recogniser.py`` runs
-them. All of them raise InvalidArgument for media that they fail on, and Unavailable when they are closed or their
-process cannot be started.
+them. These raise InvalidArgument for media that they fail on, and Unavailable when they are closed or when their
+process cannot be started. Those that ask an engine (``by_engine.py``) pass on its errors; scripted ones have none.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from collections.abc import AsyncGenerator, AsyncIterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from geminid import attachment
+
 SAMPLE_RATE = 16_000
 """Of the sound that a Transcriber takes, in hertz."""
 SAMPLE_BYTES = 2
 """Signed, the low byte first."""
+SEAM_SECONDS = 0.05
+"""Blocks of one recording are this near to each other; their times are rounded."""
 
 INSTALL = "pip install 'geminid[media]'"
 
@@ -70,10 +74,12 @@ class Observer(Protocol):
         """Of the model, as it is told to whoever reads the description."""
 
     def ready(self) -> str | None:
-        """None when it can be used, otherwise the command that installs what it lacks. Cheap."""
+        """None when it can be used, otherwise what to do: the command that installs what it lacks, or where none
+        helps, a sentence that says what to configure. Cheap.
+        """
 
     async def aclose(self) -> None:
-        """Ends its process; what is under way is told so. Idempotent."""
+        """Ends its process, if it has one; what is under way is told so. Idempotent."""
 
 
 class TextReader(Observer, Protocol):
@@ -93,3 +99,8 @@ class Transcriber(Observer, Protocol):
         ``blocks`` are pieces of any length, each with its start in seconds; one that does not begin where the last
         one ended begins anew. Closing the generator ends the work.
         """
+
+
+class Describer(Observer, Protocol):
+    async def describe(self, picture: attachment.Picture) -> str:
+        """What a picture shows, and the text that it holds, in a few hundred tokens at most. May be empty."""

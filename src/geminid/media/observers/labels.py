@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from geminid.media.base import Kind
+from geminid.attachment import Kind
 from geminid.media.observers import checkpoint, efficientnet
 from geminid.media.observers.base import INSTALL, Label, Picture
 from geminid.media.observers.recogniser import Limits, Recogniser

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from geminid.media.base import Kind
+from geminid.attachment import Kind
 from geminid.media.observers import reading_order
 from geminid.media.observers.base import INSTALL, Box, Line, Picture
 from geminid.media.observers.recogniser import Limits, Recogniser

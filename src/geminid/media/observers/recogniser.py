@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import msgspec
 
 from geminid import errors
+from geminid.attachment import Kind
 from geminid.media import frames, refusals
-from geminid.media.base import Kind
 
 _JOBS_PER_PROCESS = 1000
 _PASSED_ON = ("PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG")

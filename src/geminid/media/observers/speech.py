@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from geminid.media.base import Kind
+from geminid.attachment import Kind
 from geminid.media.observers.base import INSTALL, SAMPLE_BYTES, SAMPLE_RATE, Segment
 from geminid.media.observers.recogniser import Limits, Recogniser
 
