@@ -129,8 +129,7 @@ def decoders() -> Callable[[], list[int]]:
     """The processes that decode for the servers of this process."""
 
     def decoders() -> list[int]:
-        children = psutil.Process().children(recursive=True)
-        return [child.pid for child in children if _is_decoder(child)]
+        return [child.pid for child in psutil.Process().children() if _is_decoder(child)]
 
     return decoders
 
