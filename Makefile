@@ -33,6 +33,9 @@ bench: $(VENV)/.test
 	$(BIN)/geminid models pull efficientnet-lite0
 	$(BIN)/geminid models pull whisper-tiny-en
 	$(BIN)/python bench/media.py $(ARGS)
+	$(BIN)/python bench/safety.py
+	$(BIN)/python bench/citations.py
+	$(BIN)/python bench/guarding.py $(ARGS)
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test

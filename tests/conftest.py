@@ -13,9 +13,11 @@ import pytest
 
 from geminid.app import App
 from geminid.build.media import understanding_of
+from geminid.build.safety import guard_of, works_of
 from geminid.engines.scripted import Scripted
 from geminid.media.understand import Understanding
-from geminid.settings import Media, Server, Settings
+from geminid.service.judges import Judges
+from geminid.settings import Citations, Media, Safety, Server, Settings
 
 MODELS = "/v1/projects/p/locations/l/publishers/google/models"
 
@@ -52,22 +54,31 @@ async def understanding(tmp_path: Path) -> AsyncIterator[Understanding]:
     await understanding.aclose()
 
 
+@pytest.fixture
+def judges(tmp_path: Path) -> Judges:
+    """Nobody rates, nothing is recognised."""
+    return Judges(guard_of(Safety(rater="none"), {}), works_of(Citations(), tmp_path / "citations"))
+
+
 Start: TypeAlias = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture
 async def start(tmp_path: Path) -> AsyncIterator[Start]:
-    """Starts a server whose engine gives these answers; keywords are keys of ``[server]``."""
+    """Starts a server whose engine gives these answers; other keywords are keys of ``[server]``."""
     running: list[App] = []
     async with aiohttp.ClientSession() as session:
 
-        async def start(*answers: dict[str, Any], context_tokens: int = 32_768, **server: Any) -> Running:
+        async def start(
+            *answers: dict[str, Any],
+            context_tokens: int = 32_768,
+            safety: Safety = Safety(rater="none"),  # noqa: B008 - it is frozen
+            **server: Any,
+        ) -> Running:
             script = tmp_path / f"script{len(running)}.json"
             script.write_text(json.dumps({"answers": answers, "context_tokens": context_tokens}))
-            app = App(
-                Settings(engine=f"scripted:{script}", server=Server(port=0, grpc_port=0, tls_port=0, **server)),
-                tmp_path,
-            )
+            ports = Server(port=0, grpc_port=0, tls_port=0, **server)
+            app = App(Settings(engine=f"scripted:{script}", server=ports, safety=safety), tmp_path)
             await app.start()
             running.append(app)
             return Running(app, session)

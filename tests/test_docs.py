@@ -14,7 +14,18 @@ import geminid
 from geminid import settings
 from geminid.engines.script import Answer, Chunk, Script
 from geminid.engines.weights import CATALOGUE
-from geminid.settings import Auth, EngineSettings, Media, ModelSettings, Server, Settings, Tls, WeightsSettings
+from geminid.settings import (
+    Auth,
+    Citations,
+    EngineSettings,
+    Media,
+    ModelSettings,
+    Safety,
+    Server,
+    Settings,
+    Tls,
+    WeightsSettings,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -35,11 +46,23 @@ def test_coverage_is_what_the_tables_say() -> None:
 
 
 @pytest.mark.parametrize(
-    "table", [Settings, Server, Tls, Auth, Media, ModelSettings, WeightsSettings, *get_args(EngineSettings)]
+    "table",
+    [
+        Settings,
+        Server,
+        Tls,
+        Auth,
+        Media,
+        Safety,
+        Citations,
+        ModelSettings,
+        WeightsSettings,
+        *get_args(EngineSettings),
+    ],
 )
 def test_every_setting_is_explained(table: type[Settings]) -> None:
     page = (ROOT / "docs" / "settings.md").read_text()
-    tables = {"engines", "models", "weights", "server", "tls", "auth", "media"}
+    tables = {"engines", "models", "weights", "server", "tls", "auth", "media", "safety", "citations"}
 
     keys = set(table.__struct_fields__) - tables if table is Settings else set(table.__struct_fields__)
 

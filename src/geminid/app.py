@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from geminid import settings as config
 from geminid.build.engines import registry_of
 from geminid.build.media import understanding_of
+from geminid.build.safety import guard_of, works_of
 from geminid.call import Gate, Handler, chain
 from geminid.doors.authority import Authority, Certificate
 from geminid.doors.bare_url import BareUrlDoor
@@ -28,6 +29,7 @@ from geminid.doors.health import health_routes
 from geminid.doors.limits import Limits
 from geminid.doors.listen import Listener
 from geminid.doors.metadata import Identity, metadata_routes
+from geminid.doors.metrics import metrics_route
 from geminid.doors.openai.door import OpenAIDoor
 from geminid.doors.rest import RestDoor
 from geminid.doors.tls import TlsLimits, TlsListener
@@ -39,6 +41,7 @@ from geminid.media.base import File
 from geminid.service.files import FileService
 from geminid.service.garden import ModelGardenService, ModelService
 from geminid.service.generative import PredictionService
+from geminid.service.judges import Judges
 from geminid.service.tokens import LlmUtilityService
 from geminid.settings import Settings
 from geminid.storage.durable import state_folder
@@ -66,6 +69,8 @@ class App:
         self._uploads = Uploads(self._state / "files", total_bytes=settings.server.files_bytes)
         self._files = FileService(self._uploads)
         self.understanding = understanding_of(settings, self.registry.observing, self._uploaded)
+        self._works = works_of(settings.citations, self._state / "citations")
+        self.judges = Judges(guard_of(settings.safety, self.registry.observing), self._works)
         self._gates = self._all_gates()
         server = settings.server
         handlers = self._handlers()
@@ -97,7 +102,7 @@ class App:
 
     def _handlers(self) -> Mapping[Method, Handler]:
         gates = self._gates
-        prediction = PredictionService(self.registry, self.understanding)
+        prediction = PredictionService(self.registry, self.understanding, self.judges)
         llm_utility = LlmUtilityService(self.registry, self.understanding)
         garden = ModelGardenService(self.registry)
         return {
@@ -138,6 +143,7 @@ class App:
         return Starlette(
             routes=[
                 *health_routes(self.registry.all_engines()),
+                metrics_route(self.observe, lambda: self.judges.failures),
                 *self._token_routes(),
                 Mount("", first_of),
             ]
@@ -166,6 +172,7 @@ class App:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
         server = self.settings.server
         await self._uploads.clean()
+        await self._works.open()
         await self.listener.start()
         await self.grpc.start()
         self._tls = TlsListener(
@@ -188,6 +195,7 @@ class App:
         """Drains streams within the bound of the settings, then stops the engines."""
         await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
         await self.understanding.aclose()
+        await self.judges.aclose()
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
 
 

@@ -122,6 +122,32 @@ class Media(_Table, frozen=True):
     describer: str = ""
 
 
+class Safety(_Table, frozen=True):
+    """``[safety]``: who rates what is asked and answered, and what is withheld whatever a request says.
+
+    ``rater`` is ``embedded``, ``judge:ENGINE`` (with ``guard``, the kind of its model), ``http`` (with ``url``),
+    ``scripted[:FILE]`` or ``none``. ``blocklists`` and ``prohibited`` are files; ``spii``: identity numbers.
+    """
+
+    rater: str = "embedded"
+    guard: str = "general"
+    url: str = ""
+    key_env: str = ""
+    seconds: Seconds = 5
+    on_failure: Literal["open", "closed"] = "open"
+    blocklists: list[str] = []
+    prohibited: list[str] = []
+    leet: bool = False
+    spii: bool = False
+
+
+class Citations(_Table, frozen=True):
+    """``[citations]``: from how many words on a verbatim run is cited, and beyond how many the answer ends."""
+
+    cited_words: Annotated[int, Meta(ge=20)] = 20
+    recited_words: Annotated[int, Meta(ge=0)] = 200
+
+
 class ModelSettings(_Table, frozen=True):
     """``[models."ID"]``: who answers for an id. ``like`` adds an id that Google does not know."""
 
@@ -148,6 +174,8 @@ class Settings(_Table, frozen=True):
     auth: Auth = Auth()
     engines: dict[str, EngineSettings] = {}
     media: Media = Media()
+    safety: Safety = Safety()
+    citations: Citations = Citations()
     models: dict[str, ModelSettings] = {}
     weights: dict[str, WeightsSettings] = {}
 

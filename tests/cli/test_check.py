@@ -27,6 +27,16 @@ def test_a_good_installation_is_all_ok() -> None:
     assert "llama.cpp: loads" in result.output
 
 
+def test_a_list_that_cannot_be_read_is_found(tmp_path: Path) -> None:
+    config = tmp_path / "geminid.toml"
+    config.write_text('engine = "scripted"\n[safety]\nblocklists = ["nowhere.txt"]\n')
+
+    result = check("--port", "0", "--config", str(config))
+
+    assert result.exit_code == 1
+    assert "nowhere.txt" in result.output
+
+
 def test_a_taken_port_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = check("--engine", "scripted", "--port", str(taken.getsockname()[1]))

@@ -21,6 +21,33 @@ TEXT = "This is a scripted answer."
 SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP8z4AdMOEQH6QSAM1BAQ/oQeJvAAAAAElFTkSuQmCC"
 """A picture, red, of 8 x 8 pixels."""
 
+LICENCE = (
+    "Whoever holds a copy of this drawing may build from it, sell what was built, and change the drawing, as long "
+    "as every changed copy says what was changed and by whom. The name of the first author stays on the drawing, "
+    "and is not used to praise what others have built from it. Nobody promises that what is built will stand, "
+    "float or fly, and whoever builds it answers for it alone."
+)
+BOOK = [
+    f"On day {day} of the voyage the captain of the {ship} had {day + 7} barrels of fresh water counted, wrote it "
+    f"into the log with a steady hand, and told the crew that land was less than {day * 3} days away."
+    for day, ship in enumerate(["Albatross", "Bittern", "Curlew", "Dunlin", "Egret"] * 4, 1)
+]
+WORKS = {
+    "licence.txt": (LICENCE, "--uri=https://a.test/licence --title=Licence --license=MIT-0 --date=2019-03-01"),
+    "book.txt": (" ".join(BOOK), "--uri=https://a.test/book --title=Log --license=CC0-1.0 --date=1899-05"),
+}
+"""What the judged server recognises, and how `geminid citations add` is told of it."""
+CATEGORIES = ("HATE_SPEECH", "DANGEROUS_CONTENT", "HARASSMENT", "SEXUALLY_EXPLICIT")
+ANSWERS = {
+    "mild": "It may be HARASSMENT:0.5/0.3 to some.",
+    "harsh": "It may be HARASSMENT:0.9/0.3 to most.",
+    "far": "Nothing here is harmful,| and this is long enough to be let out on its own, whatever comes after it "
+    "in the rest of the answer.|HARASSMENT:HIGH",
+    "quote": f"Voilà 🗻: {LICENCE}| As the log has it: {BOOK[8]}| So much for that.",
+    "recite": "|".join(f"{word} " for word in " ".join(BOOK).split()[:400]),
+}
+"""What the judged server says where a question has this word, with its chunks parted."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -94,6 +121,21 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     (folder / "bucket" / "a.png").write_bytes(base64.b64decode(SQUARE))
     config = folder / "geminid.toml"
     config.write_text(f'engine = "scripted"\n[media.buckets]\nbucket = "{folder / "bucket"}"\n')
+    yield from _serve(folder, "--config", str(config))
+
+
+@pytest.fixture(scope="session")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server that rates texts as their marks say, and recognises a licence and a book."""
+    folder = tmp_path_factory.mktemp("judged")
+    for name, (text, details) in WORKS.items():
+        (folder / name).write_text(text)
+        command = [sys.executable, "-m", "geminid", "citations", "add", str(folder / name), *details.split()]
+        subprocess.run(command, check=True, capture_output=True, env=os.environ | {"GEMINID_STATE": str(folder)})
+    answers = [{"when": when, "chunks": said.split("|")} for when, said in ANSWERS.items()]
+    (folder / "script.json").write_text(json.dumps({"answers": [*answers, {"chunks": [TEXT]}]}))
+    config = folder / "geminid.toml"
+    config.write_text(f'engine = "scripted:{folder / "script.json"}"\n[safety]\nrater = "scripted"\n')
     yield from _serve(folder, "--config", str(config))
 
 
@@ -196,4 +238,35 @@ def expected_of_vertexai() -> dict[str, Any]:
         "usage": [1, 18],
         "average": -0.375,
         "chosen": [["Blue", -0.25], [".", -0.5]],
+    }
+
+
+@pytest.fixture(scope="session")
+def expected_of_judged() -> dict[str, Any]:
+    """What programs report of the judged server: each of them reports a part of this."""
+    said = {when: answer.replace("|", "") for when, answer in ANSWERS.items()}
+    return {
+        "text": said["mild"],
+        "ratings": [[name, "LOW" if name == "HARASSMENT" else "NEGLIGIBLE"] for name in CATEGORIES],
+        "scores": [0.5, "LOW", 0.3],
+        "blocked_prompt": ["SAFETY", ["HARASSMENT"]],
+        "blocked_answer": ["SAFETY", ["HARASSMENT"]],
+        "tolerated": said["harsh"],
+        "by_severity": said["harsh"],
+        "let_out": said["far"].removesuffix("HARASSMENT:HIGH"),
+        "ended": "SAFETY",
+        "cited": [
+            [LICENCE.rstrip("."), "https://a.test/licence", "MIT-0"],
+            [BOOK[8].rstrip("."), "https://a.test/book", "CC0-1.0"],
+        ],
+        "told": [["Licence", 2019, 3, 1], ["Log", 1899, 5, 0]],
+        "cited_in_stream": 2,
+        "recited": "RECITATION",
+        "candidates_of_blocked": [0, 0],
+        "raised": [["ValueError", True]] * 2 + [["ResponseValidationError", True]] * 3,
+        "history": 0,
+        "thrown": [
+            "Text not available. Response was blocked due to SAFETY",
+            "Candidate was blocked due to SAFETY",
+        ],
     }

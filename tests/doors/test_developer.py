@@ -20,6 +20,7 @@ from geminid.gemini.profiles import Catalogue
 from geminid.media.understand import Understanding
 from geminid.service.garden import ModelService
 from geminid.service.generative import PredictionService
+from geminid.service.judges import Judges
 from geminid.service.registry import Registry
 from geminid.service.tokens import LlmUtilityService
 from geminid.wire import developer_routes as routes
@@ -50,9 +51,9 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def door(recorder: Recorder, understanding: Understanding) -> DeveloperDoor:
+def door(recorder: Recorder, understanding: Understanding, judges: Judges) -> DeveloperDoor:
     registry = Registry(Catalogue(), Scripted(), {})
-    prediction, models = PredictionService(registry, understanding), ModelService(registry)
+    prediction, models = PredictionService(registry, understanding, judges), ModelService(registry)
     handlers = {
         routes.GENERATE_CONTENT: prediction.generate_content,
         routes.STREAM_GENERATE_CONTENT: prediction.stream_generate_content,

@@ -12,11 +12,14 @@ from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.speech import Said
 from geminid.gemini.support import FILLED, Support, check, support_of
 from geminid.generation import FinishReason, FunctionCall, Logprob, TokenLogprobs, Usage
+from geminid.judgement import Category, Citation, Date, Level, Rating, Reason, Verdict
 from geminid.wire.content import Content, ExecutableCode, Part
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig
 from geminid.wire.message import Message, describe
 from geminid.wire.output import ImageConfig, ResponseModality, SpeechConfig
 from geminid.wire.tools import GoogleSearch, Schema, Tool
+
+RATING = Rating(Category.HARASSMENT, Level.HIGH, 0.9, Level.LOW, 0.3, blocked=True)
 
 
 def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
@@ -42,11 +45,16 @@ def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
         message="Said all.",
         calls=(FunctionCall("dice", {"sides": 6}, "1"),),
         average=-0.5,
+        ratings=(RATING,),
+        citations=(Citation(1, 2, "https://a", "A", "MIT", Date(2020, 1, 2)),),
     )
 
     answer = responder.whole([Whole(said, ending), Whole(said, ending)])
+    blocked = responder.blocked(Verdict((RATING,), Reason.SAFETY), 3)
 
-    assert set(set_fields(answer)) == {(message, name) for message, names in FILLED.items() for name in names}
+    assert {*set_fields(answer), *set_fields(blocked)} == {
+        (message, name) for message, names in FILLED.items() for name in names
+    }
 
 
 def test_every_name_in_the_tables_is_a_field() -> None:

@@ -14,6 +14,7 @@ from geminid.gemini.profiles import Catalogue
 from geminid.generation import Token
 from geminid.media.understand import Understanding
 from geminid.service.generative import PredictionService
+from geminid.service.judges import Judges
 from geminid.service.registry import Registry
 from geminid.service.tokens import LlmUtilityService
 from geminid.wire.content import Content, Part
@@ -69,7 +70,9 @@ async def test_counts_are_the_engines(understanding: Understanding) -> None:
     assert response.total_billable_characters == 16
 
 
-async def test_the_count_is_the_prompt_token_count_of_the_same_request(understanding: Understanding) -> None:
+async def test_the_count_is_the_prompt_token_count_of_the_same_request(
+    understanding: Understanding, judges: Judges
+) -> None:
     prompt: dict[str, Any] = {
         "contents": [
             turn("user", "Hi"),
@@ -83,7 +86,7 @@ async def test_the_count_is_the_prompt_token_count_of_the_same_request(understan
     generating = GenerateContentRequest(model=MODEL, **prompt)
 
     counted = await only(LlmUtilityService(registry(), understanding).count_tokens(call(counting)))
-    generated = await only(PredictionService(registry(), understanding).generate_content(call(generating)))
+    generated = await only(PredictionService(registry(), understanding, judges).generate_content(call(generating)))
 
     assert isinstance(generated, GenerateContentResponse)
     assert generated.usage_metadata

@@ -24,9 +24,9 @@ def used_engines(settings: Settings) -> list[EngineSettings]:
 
 
 def observing_engines(settings: Settings) -> list[str]:
-    """The engine expressions under ``[media]``."""
-    media = settings.media
-    return [expression for expression in (media.describer, engine_that_hears(settings)) if expression]
+    """The engine expressions under ``[media]`` and ``[safety]``."""
+    judge = settings.safety.rater.removeprefix("judge:") if settings.safety.rater.startswith("judge:") else ""
+    return [one for one in (settings.media.describer, engine_that_hears(settings), judge) if one]
 
 
 def engine_that_hears(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from geminid import __version__
-from geminid.cli import auth, check, env, models, run, serve
+from geminid.cli import auth, check, citations, env, models, run, serve
 
 app = typer.Typer(
     name="geminid",
@@ -25,6 +25,7 @@ app.command("env")(env.env)
 app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.add_typer(models.app, name="models")
 app.add_typer(auth.app, name="auth")
+app.add_typer(citations.app, name="citations")
 
 
 @app.callback(invoke_without_command=True)

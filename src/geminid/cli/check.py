@@ -76,6 +76,7 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
             case Scripted():
                 yield _script(used)
     yield from media_findings(settings)
+    yield _safety(settings)
 
 
 def _used(settings: Settings) -> list[Llama | OpenAI | Scripted]:
@@ -198,6 +199,21 @@ def _script(engine: Scripted) -> Finding:
     except ScriptError as error:
         return Finding("engine", False, str(error), "Mend the script; see docs/scripted.md.")
     return Finding("engine", True, f"scripted by {engine.script}")
+
+
+def _safety(settings: Settings) -> Finding:
+    from geminid.build.safety import finders_of, rater_of
+
+    safety = settings.safety
+    try:
+        finders = finders_of(safety)
+        rater = None if safety.rater.startswith("judge:") else rater_of(safety, {})
+    except SettingsError as error:
+        return Finding("safety", False, str(error), "Mend [safety] in the file; see docs/safety.md.")
+    if rater is not None and (remedy := rater.ready()):
+        return Finding("safety", False, f"the rater {safety.rater!r} cannot be used yet", remedy)
+    looked_for = "".join(f", {reason.name}" for reason in finders)
+    return Finding("safety", True, f"rated by {safety.rater!r}{looked_for}")
 
 
 def _size(count: int) -> str:

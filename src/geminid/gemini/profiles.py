@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from geminid.attachment import Counting, Kind, MediaLimits, Resolution
+from geminid.judgement import Threshold
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,8 @@ class Profile:
     logprobs: bool = True
     thinking: ThinkingRange | None = None
     media: MediaLimits = _MEDIA
+    safety: Threshold = Threshold.OFF
+    """From which level on each category is blocked where a request does not say."""
     traffic_type: bool = False
     """The answer's usageMetadata says ``trafficType`` and gives counts by modality."""
 
@@ -114,6 +117,7 @@ _PRO_15 = Profile("Gemini 1.5 Pro", 2_097_152, 8_192, alphabetical=True)
 _PRO_10 = Profile(
     "Gemini 1.0 Pro", 32_760, 8_192, default_top_p=1.0, default_top_k=None, penalties=None, candidates=1,
     alternates=True, json_mode=False, alphabetical=True, media=_TEXT_ALONE,
+    safety=Threshold.BLOCK_MEDIUM_AND_ABOVE,
 )  # fmt: skip
 _PRO_10_001 = replace(_PRO_10, temperature=Range(0, 1.0001), default_temperature=0.9, system_instruction=False)
 _VISION_10 = replace(
@@ -141,10 +145,10 @@ _STABLE: dict[str, Profile] = {
     "gemini-1.0-pro-001": _PRO_10_001,
     "gemini-1.0-pro-002": _PRO_10,
     "gemini-1.0-pro-vision-001": _VISION_10,
-    "gemini-1.5-flash-001": _FLASH_15,
+    "gemini-1.5-flash-001": replace(_FLASH_15, safety=Threshold.BLOCK_MEDIUM_AND_ABOVE),
     "gemini-1.5-flash-002": _FLASH_15,
     "gemini-1.5-flash-8b-001": replace(_FLASH_15, title="Gemini 1.5 Flash-8B", logprobs=False),
-    "gemini-1.5-pro-001": _PRO_15,
+    "gemini-1.5-pro-001": replace(_PRO_15, safety=Threshold.BLOCK_MEDIUM_AND_ABOVE),
     "gemini-1.5-pro-002": _PRO_15,
     "gemini-2.0-flash-001": _FLASH_20,
     "gemini-2.0-flash-lite-001": _LITE_20,

@@ -15,18 +15,23 @@ from dataclasses import dataclass, field, replace
 
 from geminid.attachment import Kind
 from geminid.gemini.profiles import Profile
+from geminid.gemini.safety import cited, rated
 from geminid.gemini.speech import Said
 from geminid.gemini.tokens import modality_counts
 from geminid.generation import FinishReason as Reason
 from geminid.generation import FunctionCall, Logprob, TokenLogprobs, Usage
+from geminid.judgement import Citation, Rating, Verdict
+from geminid.judgement import Reason as Cause
 from geminid.wire import content
 from geminid.wire.content import Content, Part
 from geminid.wire.generation import (
+    BlockedReason,
     Candidate,
     FinishReason,
     GenerateContentResponse,
     LogprobsCandidate,
     LogprobsResult,
+    PromptFeedback,
     TopCandidates,
     TrafficType,
     UsageMetadata,
@@ -47,6 +52,13 @@ _WITHHELD = frozenset(
 )
 """Reasons for which the candidate has no content."""
 
+_BLOCKED = {
+    Cause.PROHIBITED_CONTENT: "The prompt is blocked due to prohibited contents",
+    Cause.BLOCKLIST: "The prompt is blocked due to terms of a blocklist",
+    Cause.SAFETY: "The prompt is blocked due to safety filters",
+}
+"""The first is Google's; no text is known of the others."""
+
 _UNCOUNTED = _WITHHELD - {Reason.MODEL_ARMOR}
 """Those for which what was withheld is not in the counts either."""
 
@@ -61,6 +73,7 @@ class Ending:
     """How one candidate ended. The prompt of ``usage`` is what the answer reports: its texts added up.
 
     ``calls`` are what it ended in, ``logprobs`` those of their tokens; ``average`` is the mean over all tokens.
+    ``ratings`` and ``citations`` are of the whole text.
     """
 
     reason: Reason
@@ -69,6 +82,8 @@ class Ending:
     calls: tuple[FunctionCall, ...] = ()
     logprobs: tuple[TokenLogprobs, ...] = ()
     average: float | None = None
+    ratings: tuple[Rating, ...] = ()
+    citations: Sequence[Citation] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,16 +131,28 @@ class Responder:
         parts = _calls(ending) or ([] if malformed else [Part(text="")])
         candidate = _finished(parts, ending)
         candidate.logprobs_result = self._logprobs(ending.logprobs)
-        return self._response([candidate], self._usage(ending.usage))
+        return self._response([candidate], self._usage(_counted(ending)))
 
     def whole(self, candidates: Sequence[Whole]) -> GenerateContentResponse:
         """The one answer of a unary call. A candidate without any text has a role and no parts."""
         finished = [self._whole(one, index) for index, one in enumerate(candidates)]
         return self._response(finished, self._usage(_together([_counted(one.ending) for one in candidates])))
 
+    def blocked(self, verdict: Verdict, prompt: int) -> GenerateContentResponse:
+        """The whole answer to a prompt that is blocked, of so many tokens: no candidates, and why."""
+        assert verdict.reason is not None
+        response = self._response([], self._usage(Usage(prompt, 0)))
+        response.prompt_feedback = PromptFeedback(
+            block_reason=BlockedReason[verdict.reason.name],
+            safety_ratings=rated(verdict.ratings),
+            block_reason_message=_BLOCKED[verdict.reason],
+        )
+        return response
+
     def _whole(self, one: Whole, index: int) -> Candidate:
         candidate = _finished([*_texts(one.said), *_calls(one.ending)], one.ending, index)
-        candidate.avg_logprobs = one.ending.average or 0.0
+        if one.ending.reason not in _UNCOUNTED:
+            candidate.avg_logprobs = one.ending.average or 0.0
         told = [place for said in one.said for place in said.logprobs]
         candidate.logprobs_result = self._logprobs([*told, *one.ending.logprobs])
         return candidate
@@ -172,6 +199,8 @@ def _finished(parts: list[Part], ending: Ending, index: int = 0) -> Candidate:
         content=None if ending.reason in _WITHHELD else Content(role="model", parts=parts),
         finish_reason=_REASONS[ending.reason],
         finish_message=ending.message,
+        safety_ratings=rated(ending.ratings),
+        citation_metadata=cited(ending.citations),
     )
 
 

@@ -33,11 +33,14 @@ from geminid.wire.generation import (
     LogprobsCandidate,
     LogprobsResult,
     ModalityTokenCount,
+    PromptFeedback,
     ThinkingConfig,
     TopCandidates,
     UsageMetadata,
 )
+from geminid.wire.grounding import Citation, CitationMetadata, Date
 from geminid.wire.message import FieldSpec, Message, describe
+from geminid.wire.safety import SafetyRating, SafetySetting
 from geminid.wire.tools import FunctionCallingConfig, FunctionDeclaration, Schema, Tool, ToolConfig
 
 
@@ -50,7 +53,9 @@ class Support(enum.Enum):
 _WORKS: dict[type[Message], set[str]] = {
     GenerateContentRequest: {
         "contents", "model", "generation_config", "system_instruction", "tools", "tool_config",
+        "safety_settings",
     },
+    SafetySetting: {"category", "threshold", "method"},
     Content: {"role", "parts"},
     Part: {
         "text", "inline_data", "file_data", "video_metadata", "function_call", "function_response", "thought",
@@ -82,7 +87,6 @@ _WORKS: dict[type[Message], set[str]] = {
 
 _ACCEPTED: dict[type[Message], dict[str, str]] = {
     GenerateContentRequest: {
-        "safety_settings": "checked for their form; no rater is built in yet",
         "labels": "kept for usage records to come",
     },
     Part: {"thought_signature": "an echo of an earlier answer, not needed here"},
@@ -103,8 +107,20 @@ _ASKED_BY_PRESENCE: set[type[Message]] = {Tool}
 
 
 FILLED: dict[type[Message], set[str]] = {
-    GenerateContentResponse: {"candidates", "usage_metadata", "model_version", "create_time", "response_id"},
-    Candidate: {"index", "content", "finish_reason", "finish_message", "avg_logprobs", "logprobs_result"},
+    GenerateContentResponse: {
+        "candidates", "usage_metadata", "model_version", "create_time", "response_id", "prompt_feedback",
+    },
+    Candidate: {
+        "index", "content", "finish_reason", "finish_message", "avg_logprobs", "logprobs_result",
+        "safety_ratings", "citation_metadata",
+    },
+    PromptFeedback: {"block_reason", "safety_ratings", "block_reason_message"},
+    SafetyRating: {
+        "category", "probability", "blocked", "probability_score", "severity", "severity_score",
+    },
+    CitationMetadata: {"citations"},
+    Date: {"year", "month", "day"},
+    Citation: {"start_index", "end_index", "uri", "title", "license", "publication_date"},
     Content: {"role", "parts"},
     Part: {"text", "function_call", "thought"},
     FunctionCall: {"name", "args", "id"},
@@ -129,6 +145,7 @@ _NOTES: dict[tuple[type[Message], str], str] = {
         "file_data",
     ): "of the user; gs://, http(s)://, YouTube, the Files API, file:// where configured",
     (Part, "thought"): "thoughts that come back are not told to the model again",
+    (SafetySetting, "category"): "hate speech, dangerous content, harassment, sexually explicit",
     (GenerationConfig, "candidate_count"): "1 when streaming",
     (GenerationConfig, "response_mime_type"): "text/plain, application/json, text/x.enum",
     (GenerationConfig, "response_json_schema"): "keywords that cannot be kept to are refused by name",

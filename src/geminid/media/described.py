@@ -10,9 +10,6 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar
-
-import msgspec
 
 from geminid import attachment
 from geminid.attachment import Kind, Resolution
@@ -24,7 +21,7 @@ from geminid.media.observers.base import Describer, Labeller, Observer, Picture,
 from geminid.media.pixels import Pixels
 from geminid.media.room import Room
 from geminid.media.video import Frame
-from geminid.media.workers import Workers
+from geminid.media.workers import Workers, typed
 
 _SIDES = {
     None: 2048,
@@ -41,7 +38,6 @@ _LEAST_TEXT = 16
 _LOGGED_SECONDS = 600
 
 _log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,7 @@ class Describing:
         self._observers.check(Kind.IMAGE, sees=True, hears=False)
         found = measured.found
         side = _SIDES.get(found.attachment.resolution, _SIDES[None])
-        look = _as(image.Look, await self._workers.run("image.look", found.content, long_side=side, form="rgb"))
+        look = typed(image.Look, await self._workers.run("image.look", found.content, long_side=side, form="rgb"))
         assert look.pixels is not None
         lines = [
             *await self._described(found.content),
@@ -110,7 +106,7 @@ class Describing:
         job = self._workers.stream("document.pages", measured.found.content, limits=of_pages(most), most=most)
         async with aclosing(job) as pages:
             async for value in pages:
-                page = _as(document.Page, value)
+                page = typed(document.Page, value)
                 layers.append(page.text)
                 await self._room.take(f"Page {page.number}:", *([page.text] if _suffices(page.text) else []))
         return layers
@@ -120,7 +116,7 @@ class Describing:
         if self._observers.reader is None:
             return []
         self._observers.check(Kind.DOCUMENT, sees=True, hears=False)
-        page = _as(
+        page = typed(
             document.Page,
             await self._workers.run(
                 "document.pages", measured.found.content, limits=of_pages(1),
@@ -180,7 +176,7 @@ class Describing:
         progress = _Progress("video", measured.seconds, window.start)
         async with aclosing(job) as frames:
             async for value in frames:
-                frame = _as(Frame, value)
+                frame = typed(Frame, value)
                 progress.reached(frame.seconds)
                 yield frame
 
@@ -194,7 +190,7 @@ class Describing:
         progress = _Progress("sound", measured.seconds, window.start)
         async with aclosing(job) as blocks:
             async for value in blocks:
-                block = _as(audio.Block, value)
+                block = typed(audio.Block, value)
                 yield block.start, block.data
                 progress.reached(block.start + block.seconds)
 
@@ -216,7 +212,7 @@ class Describing:
         if self._observers.describer is None:
             return []
         value = await self._workers.run("image.look", content, long_side=_DESCRIBED_SIDE, form="jpeg")
-        pixels = _as(image.Look, value).pixels
+        pixels = typed(image.Look, value).pixels
         assert pixels is not None
         said = await self._observers.describer.describe(attachment.Picture(pixels.data))
         return [f"{self._observers.describer.name} sees: {said}"]
@@ -278,7 +274,3 @@ def _suffices(layer: str) -> bool:
 
 def _picture(pixels: Pixels) -> Picture:
     return Picture(pixels.width, pixels.height, pixels.data)
-
-
-def _as(kind: type[_T], value: object) -> _T:
-    return msgspec.convert(value, kind)

@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeVar, assert_never
-
-import msgspec
+from typing import Any, assert_never
 
 from geminid.attachment import Kind, MediaLimits
 from geminid.media import audio, counting, document, image, video
 from geminid.media.found import Found
-from geminid.media.workers import Limits, Workers
+from geminid.media.workers import Limits, Workers, typed
 
 LONG = Limits(seconds=30.0, cpu_seconds=1200)
 """For recordings of hours: one result may take longer, and all of them together much longer."""
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +49,21 @@ async def measure(found: Found, workers: Workers, limits: MediaLimits) -> Measur
 
 
 async def _image(found: Found, workers: Workers, limits: MediaLimits) -> Measured:
-    look = _as(image.Look, await workers.run("image.look", found.content))
+    look = typed(image.Look, await workers.run("image.look", found.content))
     tokens = counting.image_tokens(limits.counting, found.attachment.resolution, look.width, look.height)
     return Measured(found, tokens, (found.mime_type, f"{look.width} x {look.height} pixels"))
 
 
 async def _document(found: Found, workers: Workers, limits: MediaLimits) -> Measured:
     job = workers.run("document.pages", found.content, limits=of_pages(1), most=limits.pages, last=1)
-    page = _as(document.Page, await job)
+    page = typed(document.Page, await job)
     tokens = counting.document_tokens(limits.counting, found.attachment.resolution, page.pages)
     return Measured(found, tokens, (found.mime_type, plural(page.pages, "page")), pages=page.pages)
 
 
 async def _audio(found: Found, workers: Workers, limits: MediaLimits) -> Measured:
     window: dict[str, Any] = {"format": found.mime_type, "most_seconds": most_seconds(found, limits.audio_seconds)}
-    look = _as(audio.Look, await workers.run("audio.look", found.content, **window))
+    look = typed(audio.Look, await workers.run("audio.look", found.content, **window))
     whole = look.claimed_seconds
     if whole is None:
         whole = float(await workers.run("audio.seconds", found.content, limits=LONG, **window))
@@ -78,7 +74,7 @@ async def _audio(found: Found, workers: Workers, limits: MediaLimits) -> Measure
 
 async def _video(found: Found, workers: Workers, limits: MediaLimits) -> Measured:
     window: dict[str, Any] = {"format": found.mime_type, "most_seconds": most_seconds(found, limits.video_seconds)}
-    look = _as(video.Look, await workers.run("video.look", found.content, **window))
+    look = typed(video.Look, await workers.run("video.look", found.content, **window))
     whole = look.claimed_seconds
     if whole is None:
         whole = float(await workers.run("video.seconds", found.content, limits=LONG, **window))
@@ -104,7 +100,3 @@ def most_seconds(found: Found, limit: float) -> float:
 
 def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def _as(kind: type[_T], value: object) -> _T:
-    return msgspec.convert(value, kind)

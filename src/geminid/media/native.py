@@ -6,9 +6,6 @@ What the caller sent never reaches a model server, whose decoders are less caref
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TypeVar
-
-import msgspec
 
 from geminid.attachment import Picture, Resolution, Shown, Sound
 from geminid.media import audio, document, framing, image, refusals, video
@@ -16,7 +13,7 @@ from geminid.media.framing import time
 from geminid.media.measured import LONG, Measured, of_pages
 from geminid.media.room import Room
 from geminid.media.wav import wav
-from geminid.media.workers import Workers
+from geminid.media.workers import Workers, typed
 
 MOST_BYTES = 64 * 1024 * 1024
 """Of pictures and sound for one attachment: a thousand pages, or half an hour of sound."""
@@ -28,8 +25,6 @@ _SIDES = {
     Resolution.ULTRA_HIGH: 3072,
 }
 _FRAME_SIDES = {None: 768, Resolution.LOW: 384, Resolution.HIGH: 1024}
-
-_T = TypeVar("_T")
 
 
 class Showing:
@@ -43,7 +38,7 @@ class Showing:
     async def image(self, measured: Measured) -> list[Shown]:
         found = measured.found
         side = _SIDES.get(found.attachment.resolution, _SIDES[None])
-        look = _as(image.Look, await self._workers.run("image.look", found.content, long_side=side, form="jpeg"))
+        look = typed(image.Look, await self._workers.run("image.look", found.content, long_side=side, form="jpeg"))
         assert look.pixels is not None
         return [self._picture(measured, look.pixels.data)]
 
@@ -62,7 +57,7 @@ class Showing:
         )
         async with aclosing(job) as pages:
             async for value in pages:
-                page = _as(document.Page, value)
+                page = typed(document.Page, value)
                 text = framing.barred(page.text) if page.text.strip() else ""
                 text = f"[page {page.number} of {page.pages}]" + (f"\n{text}" if text else "")
                 await self._room.take(text)
@@ -80,7 +75,7 @@ class Showing:
         samples = bytearray()
         async with aclosing(job) as blocks:
             async for value in blocks:
-                block = _as(audio.Block, value)
+                block = typed(audio.Block, value)
                 self._count(measured, block.data)
                 samples += block.data
         return [Sound(wav(samples))]
@@ -97,7 +92,7 @@ class Showing:
         shown: list[Shown] = []
         async with aclosing(job) as frames:
             async for value in frames:
-                frame = _as(video.Frame, value)
+                frame = typed(video.Frame, value)
                 mark = f"[{time(frame.seconds)}]"
                 await self._room.take(mark)
                 assert frame.pixels is not None
@@ -113,7 +108,3 @@ class Showing:
         if self._bytes > MOST_BYTES:
             limit = f"{MOST_BYTES // 1024**2} MiB of pictures and sound for one file"
             raise refusals.too_large(measured.found.kind, "too much in it", limit)
-
-
-def _as(kind: type[_T], value: object) -> _T:
-    return msgspec.convert(value, kind)

@@ -4,7 +4,7 @@ Called by ``understand.py`` from the event loop; the processes run ``worker.py``
 and its function, which says what it takes and gives. Values arrive as MessagePack carries them: a dataclass is a
 dictionary, a tuple a list.
 
-    look = await workers.run("image.look", content, long_side=1024, form="jpeg")
+    look = typed(image.Look, await workers.run("image.look", content, long_side=1024, form="jpeg"))
     async with aclosing(workers.stream("document.pages", content)) as pages: ...
 """
 
@@ -17,7 +17,7 @@ import signal
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, TypeVar, assert_never
 
 import msgspec
 
@@ -46,6 +46,12 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+_T = TypeVar("_T")
+
+
+def typed(kind: type[_T], value: Any) -> _T:
+    """A result as the decoder's own dataclass."""
+    return msgspec.convert(value, kind)
 
 
 class Workers:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
 
 from geminid.call import Call
@@ -19,48 +19,102 @@ from geminid.errors import ApiError, PromptTooLong, Unimplemented
 from geminid.gemini import constraint, tools
 from geminid.gemini.response import Ending
 from geminid.gemini.speech import Said, Speech
-from geminid.generation import Called, Calling, Delta, Finish, FinishReason, Generation, Usage
+from geminid.generation import Called, Calling, Delta, Event, Finish, FinishReason, Generation, Usage
+from geminid.judgement import Citation
+from geminid.service.holding import Holding, ticking
 from geminid.service.registry import Served
 
 Answer: TypeAlias = AsyncGenerator[Said | Ending, None]
 
 
-async def answer(call: Call, served: Served, generation: Generation) -> Answer:
-    """Runs the engine: what is said, then one ``Ending``. Leaving early stops the engine."""
+async def answer(call: Call, served: Served, generation: Generation, held: Holding) -> Answer:
+    """Runs the engine: what is said, as far as ``held`` lets it go, then one ``Ending``.
+
+    Leaving early stops the engine.
+    """
     counting = await _start_counting(served, generation)
+    course = _Course(call, Speech(generation))
     try:
-        end, usage, speech = None, None, Speech(generation)
-        async with aclosing(served.engine.generate(generation)) as events:
+        async with aclosing(_events(served.engine, generation, held)) as events:
             async for event in events:
-                match event:
-                    case Delta() | Called():
-                        if call.first_token is None:
-                            call.first_token = time.monotonic()
-                        if said := speech.hear(event):
-                            yield said
-                        if speech.stopped:
-                            end = Finish(FinishReason.STOP)
-                            break
-                    case Finish():
-                        end = event
-                        if said := speech.end():
-                            yield said
-                    case Usage():
-                        usage = event
-                    case _:
-                        assert_never(event)
-        assert end is not None, "the engine contract: a stream ends with Finish or raises"
-        if not served.engine.capabilities.scripted:
-            end = _judged(generation, speech, end)
+                ready = await (held.judge() if event is None else held.take(course.hear(event)))
+                for said in ready:
+                    course.sent(said)
+                    yield said
+                if course.speech.stopped or held.reason:
+                    break
+        for said in await held.end(course.speech.calls):
+            course.sent(said)
+            yield said
+        end = course.end(held.reason)
+        if not (held.reason or served.engine.capabilities.scripted):
+            end = _judged(generation, course.speech, end)
         prompt = await counting
         if prompt is not None:
             prompt += sum(generation.media_tokens().values())
+        usage = course.usage or course.speech.usage(prompt or 0)
         call.finish = end.reason
-        usage = usage or speech.usage(prompt or 0)
         call.usage = usage + call.usage if call.usage else usage
-        yield _ending(end, speech, usage if prompt is None else replace(usage, prompt=prompt))
+        ending = _ending(end, course.speech, usage if prompt is None else replace(usage, prompt=prompt))
+        yield replace(ending, ratings=held.ratings, citations=course.citations(held))
     finally:
         counting.cancel()
+
+
+def _events(engine: Engine, generation: Generation, held: Holding) -> AsyncGenerator[Event | None, None]:
+    """Those of the engine; None where something that is held has waited for long enough."""
+    events = engine.generate(generation)
+    return ticking(events, held) if held.watches else events
+
+
+@dataclass(slots=True)
+class _Course:
+    """What an engine's events come to."""
+
+    call: Call
+    speech: Speech
+    usage: Usage | None = None
+    _finish: Finish | None = None
+    _sent_bytes: int = 0
+
+    def hear(self, event: Event) -> Said | None:
+        match event:
+            case Delta() | Called():
+                if self.call.first_token is None:
+                    self.call.first_token = time.monotonic()
+                return self.speech.hear(event)
+            case Finish():
+                self._finish = event
+                return self.speech.end()
+            case Usage():
+                self.usage = event
+                return None
+            case _:
+                assert_never(event)
+
+    def sent(self, said: Said) -> None:
+        if not said.thought:
+            self._sent_bytes += len(said.text.encode())
+
+    def citations(self, held: Holding) -> Sequence[Citation]:
+        """Of what was sent: a recitation is cited as far as it went, a text that is withheld not at all."""
+        if held.reason is None:
+            return held.citations()
+        if held.reason is not FinishReason.RECITATION:
+            return ()
+        return [
+            replace(one, end=min(one.end, self._sent_bytes))
+            for one in held.citations()
+            if one.start < self._sent_bytes
+        ]
+
+    def end(self, withheld: FinishReason | None) -> Finish:
+        if withheld is not None:
+            return Finish(withheld)
+        if self.speech.stopped:
+            return Finish(FinishReason.STOP)
+        assert self._finish is not None, "the engine contract: a stream ends with Finish or raises"
+        return self._finish
 
 
 def _ending(end: Finish, speech: Speech, usage: Usage) -> Ending:
@@ -92,6 +146,12 @@ def _ignored(path: str, problem: str) -> Unimplemented:
         f"`{path}` is not supported by the model server behind this model: {problem}. "
         "Remove the field or choose another model."
     )
+
+
+async def prompt_tokens(served: Served, generation: Generation) -> int:
+    """What a prompt counts that is not answered; 0 where the engine cannot count."""
+    texts = await _count(served.engine, generation.texts())
+    return (texts or 0) + sum(generation.media_tokens().values())
 
 
 async def _start_counting(served: Served, generation: Generation) -> asyncio.Task[int | None]:

@@ -8,53 +8,73 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from geminid.abreast import all_of
 from geminid.call import Call, Stream
 from geminid.gemini.request import check_streamable, to_generation
 from geminid.gemini.response import Ending, Responder, Whole
+from geminid.gemini.safety import policy_of
 from geminid.gemini.speech import Said
 from geminid.generation import Generation
+from geminid.judgement import Policy, Verdict
 from geminid.media.understand import Understanding
-from geminid.service.candidate import Answer, answer
+from geminid.service.candidate import Answer, answer, prompt_tokens
+from geminid.service.judges import Judges
 from geminid.service.media import reader_of
 from geminid.service.registry import Registry, Served
 from geminid.wire.generation import GenerateContentRequest
 
 
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that was checked, understood and judged."""
+
+    served: Served
+    generation: Generation
+    policy: Policy
+    verdict: Verdict
+    responder: Responder
+
+
 class PredictionService:
     """The RPCs of google.cloud.aiplatform.PredictionService that generate."""
 
-    def __init__(self, registry: Registry, understanding: Understanding) -> None:
+    def __init__(self, registry: Registry, understanding: Understanding, judges: Judges) -> None:
         self._registry = registry
         self._understanding = understanding
+        self._judges = judges
 
     async def generate_content(self, call: Call) -> Stream:
         """One answer, with as many candidates as were asked for: each the fold of a stream."""
-        served, generation = await self._prepare(call)
-        responder = _responder(call, served, generation)
-        generation = _averaging(served, generation)
+        asked = await self._prepare(call)
+        if asked.verdict.reason:
+            yield asked.responder.blocked(asked.verdict, await prompt_tokens(asked.served, asked.generation))
+            return
+        generation = _averaging(asked.served, asked.generation)
         wanted = [generation.for_candidate(index) for index in range(generation.candidates)]
-        yield responder.whole(await all_of([_fold(answer(call, served, one)) for one in wanted]))
+        answers = [answer(call, asked.served, one, await self._judges.holding(asked.policy)) for one in wanted]
+        yield asked.responder.whole(await all_of([_fold(one) for one in answers]))
 
     async def stream_generate_content(self, call: Call) -> Stream:
         """The answer as it is written: a chunk for each run of text, then one that ends it."""
-        served, generation = await self._prepare(call)
-        check_streamable(generation)
-        responder = _responder(call, served, generation)
-        async with aclosing(answer(call, served, generation)) as items:
+        asked = await self._prepare(call, streams=True)
+        if asked.verdict.reason:
+            yield asked.responder.blocked(asked.verdict, await prompt_tokens(asked.served, asked.generation))
+            return
+        held = await self._judges.holding(asked.policy)
+        async with aclosing(answer(call, asked.served, asked.generation, held)) as items:
             async for item in items:
                 match item:
                     case Said():
-                        yield responder.chunk(item)
+                        yield asked.responder.chunk(item)
                     case Ending():
-                        yield responder.last(item)
+                        yield asked.responder.last(item)
                     case _:
                         assert_never(item)
 
-    async def _prepare(self, call: Call) -> tuple[Served, Generation]:
+    async def _prepare(self, call: Call, *, streams: bool = False) -> _Asked:
         """Schemas are compiled to see whether they can be, which may take too long for the event loop."""
         request = call.request
         assert isinstance(request, GenerateContentRequest)
@@ -65,9 +85,13 @@ class PredictionService:
             generation = await asyncio.to_thread(to_generation, *told)
         else:
             generation = to_generation(*told)
+        if streams:
+            check_streamable(generation)
+        policy = policy_of(request, served.model.profile)
         if generation.attachments:
             generation = await self._understanding.understand(generation, reader_of(call, served))
-        return served, generation
+        verdict = await self._judges.prompt(generation, policy)
+        return _Asked(served, generation, policy, verdict, _responder(call, served, generation))
 
 
 def _has_schemas(request: GenerateContentRequest) -> bool:

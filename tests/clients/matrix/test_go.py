@@ -28,3 +28,20 @@ def test_go(
     report = ask(go_program(PROGRAMS / program, MODULES[program]), argument)
 
     assert report.items() <= expected.items()
+
+
+@pytest.mark.parametrize(
+    ("library", "argument"),
+    [("vertexai", "grpc"), ("vertexai", "rest"), ("genai", "vertex"), ("genai", "developer")],
+)
+def test_safety(
+    go_program: Callable[[Path, str], Path],
+    ask: Callable[..., dict[str, Any]],
+    judged: Any,
+    expected_of_judged: dict[str, Any],
+    library: str,
+    argument: str,
+) -> None:
+    program = go_program(PROGRAMS / f"safety_{library}", MODULES[library])
+
+    assert ask(program, argument, server=judged).items() <= expected_of_judged.items()

@@ -80,6 +80,21 @@ def test_newest_node(
     assert report.items() <= expected.items()
 
 
+@pytest.mark.parametrize("library", ["vertexai", "generative-ai", "vertex", "developer"])
+def test_safety(
+    node_modules: Callable[..., Path],
+    ask: Callable[..., dict[str, Any]],
+    judged: Server,
+    expected_of_judged: dict[str, Any],
+    library: str,
+) -> None:
+    modules = str(node_modules(*LIBRARIES))
+
+    report = ask("node", PROGRAMS / "safety.cjs", library, server=judged, NODE_PATH=modules)
+
+    assert report.items() <= expected_of_judged.items()
+
+
 @pytest.mark.parametrize("account", ["gemini-api-key", "vertex-ai"])
 def test_gemini_cli(
     gemini_cli: Callable[..., list[dict[str, Any]]], scripted: Server, expected: dict[str, Any], account: str

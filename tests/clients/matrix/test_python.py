@@ -61,6 +61,21 @@ def test_tools_of_vertexai(
     assert report == expected_of_vertexai
 
 
+@pytest.mark.parametrize("transport", ["grpc", "rest"])
+@pytest.mark.parametrize("requirements", VERTEXAI, ids=lambda words: " ".join(words))
+def test_safety_of_vertexai(
+    python_with: Callable[..., Path],
+    ask: Callable[..., dict[str, Any]],
+    judged: Any,
+    expected_of_judged: dict[str, Any],
+    requirements: tuple[str, ...],
+    transport: str,
+) -> None:
+    report = ask(python_with(*requirements), PROGRAMS / "safety_vertexai.py", transport, server=judged)
+
+    assert report.items() <= expected_of_judged.items()
+
+
 @pytest.mark.parametrize("requirements", GENAI, ids=lambda words: " ".join(words))
 def test_google_genai_pointed_by_variables_alone(
     python_with: Callable[..., Path],
