@@ -37,6 +37,15 @@ def test_a_list_that_cannot_be_read_is_found(tmp_path: Path) -> None:
     assert "nowhere.txt" in result.output
 
 
+def test_advice_keeps_its_brackets(tmp_path: Path) -> None:
+    config = tmp_path / "geminid.toml"
+    config.write_text('engine = "scripted"\n[media.buckets]\nshelf = "nowhere"\n')
+
+    result = check("--port", "0", "--config", str(config))
+
+    assert "[media] buckets.shelf is 'nowhere'" in result.output
+
+
 def test_a_taken_port_is_found() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = check("--engine", "scripted", "--port", str(taken.getsockname()[1]))

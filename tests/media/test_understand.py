@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,13 @@ from geminid.engines.scripted import Scripted
 from geminid.errors import ApiError, InvalidArgument, NotFound, PromptTooLong, Unimplemented
 from geminid.gemini.profiles import Catalogue
 from geminid.generation import Generation, Text, Turn
+from geminid.media.described import Observers
+from geminid.media.fetch import Fetcher, Policy
+from geminid.media.memory import Memory
+from geminid.media.observers.base import Segment
+from geminid.media.observers.scripted import ScriptedTranscriber
 from geminid.media.understand import Reader, Understanding
+from geminid.media.workers import Workers
 from geminid.settings import Media as MediaSettings
 from geminid.settings import Settings
 
@@ -320,3 +326,36 @@ async def test_what_was_understood_is_remembered(understanding: Understanding, p
 async def test_one_bad_file_refuses_the_request(understanding: Understanding, png: bytes) -> None:
     with pytest.raises(ApiError, match=r"Provided image is not valid\."):
         await media_of(understanding, reader(), inline("image/png", png), inline("image/png", b"GIF"))
+
+
+class Patient(ScriptedTranscriber):
+    """Listens on when it is told to."""
+
+    def __init__(self) -> None:
+        self.go = asyncio.Event()
+        self.begun = asyncio.Event()
+        self.listening = 0
+
+    async def transcribe(self, blocks: AsyncIterable[tuple[float, bytes]]) -> AsyncGenerator[Segment, None]:
+        self.listening += 1
+        async for _ in blocks:
+            self.begun.set()
+            await self.go.wait()
+        yield Segment(0.0, 1.0, "heard")
+
+
+async def test_recordings_leave_a_worker_for_pictures(png: bytes, tone: bytes, tmp_path: Path) -> None:
+    listener = Patient()
+    understanding = Understanding(
+        Fetcher(Policy(cache_dir=tmp_path)), Workers(2), Observers(transcriber=listener), Memory(0)
+    )
+    waiting = [asyncio.create_task(media_of(understanding, reader(), inline("audio/wav", tone))) for _ in range(3)]
+
+    await listener.begun.wait()
+    (picture,) = await media_of(understanding, reader(), inline("image/png", png))
+
+    assert picture.kind is Kind.IMAGE
+    assert listener.listening == 1
+    listener.go.set()
+    await asyncio.gather(*waiting)
+    await understanding.aclose()

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from geminid.cli import options
 from geminid.cli.check_media import media_findings
@@ -46,10 +47,10 @@ def check(
     wrong = 0
     for finding in findings(options.Flags(config, host, port, grpc_port, tls_port, engine, model)):
         mark = "[green]ok[/]   " if finding.ok else "[red]wrong[/]"
-        console.print(f"{mark} {finding.subject}: {finding.text}", soft_wrap=True)
+        console.print(f"{mark} {finding.subject}: {escape(finding.text)}", soft_wrap=True)
         if not finding.ok:
             wrong += 1
-            console.print(f"      {finding.advice}", soft_wrap=True)
+            console.print(f"      {escape(finding.advice)}", soft_wrap=True)
     raise typer.Exit(1 if wrong else 0)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -54,6 +55,8 @@ class Understanding:
         self._workers = workers
         self._observers = observers
         self._memory = memory
+        self._recordings = asyncio.Semaphore(max(1, workers.size - 1))
+        """Recordings take long: one worker is left for what does not."""
 
     async def understand(self, generation: Generation, reader: Reader) -> Generation:
         """``generation`` with a ``Media`` for each attachment. Raises whatever finds fault with one of them.
@@ -113,7 +116,8 @@ class Understanding:
         key = await self._memory.key(measured, sees=sees, hears=hears, number=number)
         shown = self._memory.get(key)
         if shown is None:
-            shown = await self._looked_at(measured, number, sees=sees, hears=hears, room=room)
+            async with self._recordings if kind in (Kind.AUDIO, Kind.VIDEO) else nullcontext():
+                shown = await self._looked_at(measured, number, sees=sees, hears=hears, room=room)
             self._memory.put(key, shown)
         else:
             await room.take(*(each for each in shown if isinstance(each, str)))

@@ -55,13 +55,13 @@ def typed(kind: type[_T], value: Any) -> _T:
 
 
 class Workers:
-    """At most ``size`` processes, by default one for each core, started as they are needed and kept.
+    """At most ``size`` processes, by default one for each core and at least two, started when needed and kept.
 
     Jobs beyond that wait in the order in which they came. Of idle workers the last one used is taken first.
     """
 
     def __init__(self, size: int | None = None) -> None:
-        self.size = size or os.cpu_count() or 1
+        self.size = size or max(2, os.cpu_count() or 1)
         self._free: asyncio.LifoQueue[WorkerProcess | None] = asyncio.LifoQueue()
         for _ in range(self.size):
             self._free.put_nowait(None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import importlib.util
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -42,6 +43,8 @@ class CloudStorage:
 
     async def get(self, stored: uris.Stored, limit: int) -> base.File:
         """NotFound, PermissionDenied, and Unavailable where Cloud Storage does not answer."""
+        if importlib.util.find_spec("obstore") is None:
+            raise refusals.without_storage(str(stored))
         from obstore import exceptions
 
         try:

@@ -79,6 +79,14 @@ def denied(why: str = "") -> errors.PermissionDenied:
     return errors.PermissionDenied(text + _CREDENTIALS + (f" ({why})" if why else ""))
 
 
+def without_storage(uri: str) -> errors.Unimplemented:
+    """Objects of buckets that no folder stands for need a library."""
+    return errors.Unimplemented(
+        f"{shown(uri)} cannot be fetched: obstore is not installed on this server. Install it with: pip install "
+        "'geminid[media]', or let a folder stand for the bucket under [media.buckets]."
+    )
+
+
 def _cannot_fetch(status: Status) -> str:
     return (
         "Cannot fetch content from the provided URL. Please ensure the URL is valid and accessible by Vertex AI. "
