@@ -37,8 +37,8 @@ def policy_of(request: GenerateContentRequest, profile: Profile) -> Policy:
     """
     settings = {category: Setting(profile.safety) for category in Category}
     for index, setting in enumerate(request.safety_settings):
-        if setting.category is HarmCategory.HARM_CATEGORY_CIVIC_INTEGRITY:
-            continue  # Google has given it up, and takes it without effect
+        if setting == SafetySetting() or setting.category is HarmCategory.HARM_CATEGORY_CIVIC_INTEGRITY:
+            continue  # the first is how Google's reference writes an outline, the second it takes without effect
         category = _category(setting, f"safety_settings[{index}]")
         settings[category] = Setting(_threshold(setting, profile), _method(setting))
     return Policy(settings)

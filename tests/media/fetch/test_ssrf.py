@@ -26,6 +26,7 @@ from geminid.media.memory import Memory
 from geminid.media.understand import Understanding
 from geminid.media.workers import Workers
 from geminid.service.generative import PredictionService
+from geminid.service.judges import Judges
 from geminid.service.registry import Registry
 from geminid.wire import routes
 
@@ -37,7 +38,7 @@ Open: TypeAlias = Callable[[Fetcher], Awaitable[Ask]]
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Open]:
+async def door(judges: Judges) -> AsyncIterator[Open]:
     """Opens the REST door of a service that fetches so; gives back what asks it about the file at a URI."""
     running: list[tuple[Listener, Workers]] = []
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as session:
@@ -45,7 +46,7 @@ async def door() -> AsyncIterator[Open]:
         async def door(fetcher: Fetcher) -> Ask:
             workers = Workers(1)
             understanding = Understanding(fetcher, workers, Observers(), Memory(0))
-            service = PredictionService(Registry(Catalogue(), Scripted(), {}), understanding)
+            service = PredictionService(Registry(Catalogue(), Scripted(), {}), understanding, judges)
             rest = RestDoor({routes.GENERATE_CONTENT: service.generate_content}, request_bytes=1_000_000)
             listener = Listener(rest, host="127.0.0.1", port=0, limits=Limits(), drain_seconds=1)
             await listener.start()
