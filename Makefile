@@ -36,6 +36,9 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/safety.py
 	$(BIN)/python bench/citations.py
 	$(BIN)/python bench/guarding.py $(ARGS)
+	$(BIN)/python bench/storage.py
+	$(BIN)/python bench/admission.py
+	$(BIN)/python bench/metering.py
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test

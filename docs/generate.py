@@ -59,7 +59,7 @@ def coverage() -> str:
 
 def _methods() -> Iterator[str]:
     for method in routes.METHODS:
-        url = f"POST …/models/{{model}}:{method.verb}" if method.verb else f"GET …/{{{method.binds}}}"
+        url = f"POST …/models/{{model}}:{method.verb}" if method.verb else method.url.replace(" ", " …/")
         yield f"| {method.service}.{method.name} | `{url}` |"
 
 

@@ -6,6 +6,7 @@ The life of a request is in ``_handlers`` and ``_asgi``: gates in reading order,
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,9 +16,11 @@ from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from geminid import settings as config
+from geminid.build.admission import admission_of, finding, lanes_of, quotas_of
 from geminid.build.engines import registry_of
 from geminid.build.media import understanding_of
 from geminid.build.safety import guard_of, works_of
+from geminid.build.stores import Stores
 from geminid.call import Gate, Handler, chain
 from geminid.doors.authority import Authority, Certificate
 from geminid.doors.bare_url import BareUrlDoor
@@ -36,8 +39,13 @@ from geminid.doors.tls import TlsLimits, TlsListener
 from geminid.doors.tokens import token_routes
 from geminid.doors.uploads import FRAMING_BYTES, UPLOADS, UploadDoor
 from geminid.gates.auth import Authenticate, Open, Strict
+from geminid.gates.metering import Metering
 from geminid.gates.observe import Observe
+from geminid.gemini.caching import Minimum
 from geminid.media.base import File
+from geminid.service.cached import CachedPrompts
+from geminid.service.caching import GenAiCacheService
+from geminid.service.clock import SteadyClock
 from geminid.service.files import FileService
 from geminid.service.garden import ModelGardenService, ModelService
 from geminid.service.generative import PredictionService
@@ -46,6 +54,8 @@ from geminid.service.tokens import LlmUtilityService
 from geminid.settings import Settings
 from geminid.storage.durable import state_folder
 from geminid.storage.file import FileCredentials
+from geminid.storage.journal import Journal
+from geminid.storage.recorder import Recorder
 from geminid.storage.uploads import Uploads
 from geminid.wire import developer_routes, routes
 from geminid.wire.routes import Method
@@ -71,6 +81,11 @@ class App:
         self.understanding = understanding_of(settings, self.registry.observing, self._uploaded)
         self._works = works_of(settings.citations, self._state / "citations")
         self.judges = Judges(guard_of(settings.safety, self.registry.observing), self._works)
+        self._stores = Stores(settings.storage, self._state)
+        self.lanes = lanes_of(settings, self.registry)
+        self._served = finding(self.registry)
+        self._quotas = quotas_of(settings.quotas, self._stores.buckets, self._served)
+        self._recorder = self._new_recorder()
         self._gates = self._all_gates()
         server = settings.server
         handlers = self._handlers()
@@ -90,11 +105,25 @@ class App:
         assert self._tls is not None
         return self._tls
 
+    def _new_recorder(self) -> Recorder | None:
+        usage = self.settings.usage
+        if not usage.records:
+            return None
+        keep = dt.timedelta(days=usage.keep_days) if usage.keep_days else None
+        journal = Journal(self._state / "usage", limit_bytes=usage.journal_bytes)
+        return Recorder(journal, self._stores.usage_records, keep=keep)
+
     def _all_gates(self) -> list[Gate]:
         """What every call passes, in this order."""
         strict = self.settings.auth.mode == "strict"
         policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
-        return [self.observe, Authenticate(policy)]
+        metered = [Metering(self._recorder.add)] if self._recorder else []
+        return [self.observe, Authenticate(policy), *metered]
+
+    def _generation_gates(self) -> list[Gate]:
+        """What a call that generates passes after those."""
+        admission = admission_of(self._served, self.lanes)
+        return [self._quotas, admission] if self._quotas else [admission]
 
     async def _uploaded(self, file_id: str, owner: str) -> File:
         path, mime_type = await self._files.find(file_id, owner)
@@ -102,14 +131,24 @@ class App:
 
     def _handlers(self) -> Mapping[Method, Handler]:
         gates = self._gates
-        prediction = PredictionService(self.registry, self.understanding, self.judges)
+        generating = [*gates, *self._generation_gates()]
+        records, clock = self._stores.cached_contents, SteadyClock()
+        prompts = CachedPrompts(records, self.registry, clock=clock)
+        prediction = PredictionService(self.registry, self.understanding, self.judges, prompts)
+        minimum = Minimum(self.settings.caching.minimum_tokens, self.settings.caching.minimum)
+        caches = GenAiCacheService(records, self.registry, self.understanding, minimum=minimum, clock=clock)
         llm_utility = LlmUtilityService(self.registry, self.understanding)
         garden = ModelGardenService(self.registry)
         return {
-            routes.GENERATE_CONTENT: chain(gates, prediction.generate_content),
-            routes.STREAM_GENERATE_CONTENT: chain(gates, prediction.stream_generate_content),
+            routes.GENERATE_CONTENT: chain(generating, prediction.generate_content),
+            routes.STREAM_GENERATE_CONTENT: chain(generating, prediction.stream_generate_content),
             routes.COUNT_TOKENS: chain(gates, llm_utility.count_tokens),
             routes.COMPUTE_TOKENS: chain(gates, llm_utility.compute_tokens),
+            routes.CREATE_CACHED_CONTENT: chain(gates, caches.create_cached_content),
+            routes.GET_CACHED_CONTENT: chain(gates, caches.get_cached_content),
+            routes.LIST_CACHED_CONTENTS: chain(gates, caches.list_cached_contents),
+            routes.UPDATE_CACHED_CONTENT: chain(gates, caches.update_cached_content),
+            routes.DELETE_CACHED_CONTENT: chain(gates, caches.delete_cached_content),
             routes.GET_PUBLISHER_MODEL: chain(gates, garden.get_publisher_model),
             routes.LIST_PUBLISHER_MODELS: chain(gates, garden.list_publisher_models),
         }
@@ -121,6 +160,11 @@ class App:
             developer_routes.GENERATE_CONTENT: vertex[routes.GENERATE_CONTENT],
             developer_routes.STREAM_GENERATE_CONTENT: vertex[routes.STREAM_GENERATE_CONTENT],
             developer_routes.COUNT_TOKENS: vertex[routes.COUNT_TOKENS],
+            developer_routes.CREATE_CACHED_CONTENT: vertex[routes.CREATE_CACHED_CONTENT],
+            developer_routes.GET_CACHED_CONTENT: vertex[routes.GET_CACHED_CONTENT],
+            developer_routes.LIST_CACHED_CONTENTS: vertex[routes.LIST_CACHED_CONTENTS],
+            developer_routes.UPDATE_CACHED_CONTENT: vertex[routes.UPDATE_CACHED_CONTENT],
+            developer_routes.DELETE_CACHED_CONTENT: vertex[routes.DELETE_CACHED_CONTENT],
             developer_routes.GET_MODEL: chain(gates, models.get_model),
             developer_routes.LIST_MODELS: chain(gates, models.list_models),
             developer_routes.GET_FILE: chain(gates, self._files.get_file),
@@ -143,7 +187,11 @@ class App:
         return Starlette(
             routes=[
                 *health_routes(self.registry.all_engines()),
-                metrics_route(self.observe, lambda: self.judges.failures),
+                metrics_route(
+                    self.observe,
+                    lambda: self.judges.failures,
+                    lambda: self._recorder.lost if self._recorder else 0,
+                ),
                 *self._token_routes(),
                 Mount("", first_of),
             ]
@@ -171,6 +219,9 @@ class App:
     async def start(self) -> None:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
         server = self.settings.server
+        await self._stores.open()
+        if self._recorder is not None:
+            await self._recorder.start()
         await self._uploads.clean()
         await self._works.open()
         await self.listener.start()
@@ -194,9 +245,14 @@ class App:
     async def stop(self) -> None:
         """Drains streams within the bound of the settings, then stops the engines."""
         await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
+        if self._quotas:
+            await self._quotas.aclose()
         await self.understanding.aclose()
         await self.judges.aclose()
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))
+        if self._recorder is not None:
+            await self._recorder.stop()
+        await self._stores.aclose()
 
 
 def _limits(server: config.Server, file_bytes: int) -> Limits:

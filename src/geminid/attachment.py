@@ -81,11 +81,14 @@ class Media:
     """What stands before the model for one attachment: words about it, or the thing itself, in order.
 
     ``tokens`` is what it counts by Google's rule for its ``kind``; None: it counts as the text that it is.
+    ``pages`` are of a document, ``seconds`` of what is meant of a recording.
     """
 
     kind: Kind
     shown: tuple[Shown, ...]
     tokens: int | None = None
+    pages: int = 0
+    seconds: float = 0.0
 
     @property
     def text(self) -> str:

@@ -7,10 +7,11 @@ stream of one message.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from geminid.attachment import Kind
 from geminid.generation import FinishReason, Usage
 from geminid.wire.message import Message
 
@@ -38,6 +39,7 @@ class Call:
 
     ``method`` is the full gRPC name without the leading slash
     (``google.cloud.aiplatform.v1.PredictionService.GenerateContent``), ``deadline`` is monotonic seconds.
+    ``media`` is what of the prompt's count is not text, as ``Generation.media_tokens`` tells it.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Call:
     deadline: float | None = None
     model: str = ""
     usage: Usage | None = None
+    media: Mapping[Kind, int] = field(default_factory=dict)
     finish: FinishReason | None = None
     started: float = field(default=0.0)
     first_token: float | None = None

@@ -112,6 +112,50 @@ class ErrorInfo(Detail):
         return info | {"metadata": self.metadata} if self.metadata else info
 
 
+@dataclass(frozen=True)
+class RetryInfo(Detail):
+    """In how many seconds it is worth to ask again."""
+
+    type_name: ClassVar[str] = "google.rpc.RetryInfo"
+    seconds: float
+
+    def fields(self) -> dict[str, object]:
+        return {"retryDelay": f"{self.seconds:.3f}".rstrip("0").rstrip(".") + "s"}
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaViolation:
+    """One quota that was exceeded. ``value`` is the limit."""
+
+    metric: str
+    id: str
+    value: int
+    dimensions: dict[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, object]:
+        named: dict[str, object] = {"quotaMetric": self.metric, "quotaId": self.id}
+        return named | {"quotaDimensions": self.dimensions, "quotaValue": str(self.value)}
+
+
+@dataclass(frozen=True)
+class QuotaFailure(Detail):
+    type_name: ClassVar[str] = "google.rpc.QuotaFailure"
+    violations: Sequence[QuotaViolation]
+
+    def fields(self) -> dict[str, object]:
+        return {"violations": [one.fields() for one in self.violations]}
+
+
+@dataclass(frozen=True)
+class Help(Detail):
+    type_name: ClassVar[str] = "google.rpc.Help"
+    description: str
+    url: str
+
+    def fields(self) -> dict[str, object]:
+        return {"links": [{"description": self.description, "url": self.url}]}
+
+
 class ApiError(Exception):
     """A failure with a google.rpc code. ``message`` is sent to the client as it stands."""
 

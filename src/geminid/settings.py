@@ -46,6 +46,7 @@ class Server(_Table, frozen=True):
     write_seconds: Seconds = 30
     keep_alive_seconds: Seconds = 75
     drain_seconds: Seconds = 10
+    wait_seconds: Seconds = 30
 
 
 class Tls(_Table, frozen=True):
@@ -63,7 +64,14 @@ class Auth(_Table, frozen=True):
     account: str = ""
 
 
-class Llama(_Table, frozen=True, tag="llama", tag_field="kind"):
+class _Engine(_Table, frozen=True, kw_only=True):
+    """What engines of all kinds have: ``running`` answers at the same time, and how many calls may wait."""
+
+    running: Count | None = None
+    waiting: Annotated[int, Meta(ge=0)] = 256
+
+
+class Llama(_Engine, frozen=True, tag="llama", tag_field="kind"):
     """``[engines.NAME] kind = "llama"``: the embedded llama.cpp server on weights that geminid keeps."""
 
     weights: str = "smollm2-135m"
@@ -74,7 +82,7 @@ class Llama(_Table, frozen=True, tag="llama", tag_field="kind"):
     system: str | None = None
 
 
-class OpenAI(_Table, frozen=True, tag="openai", tag_field="kind"):
+class OpenAI(_Engine, frozen=True, tag="openai", tag_field="kind"):
     """``[engines.NAME] kind = "openai"``: a server that speaks the OpenAI chat API."""
 
     url: str
@@ -87,7 +95,7 @@ class OpenAI(_Table, frozen=True, tag="openai", tag_field="kind"):
     system: str | None = None
 
 
-class Scripted(_Table, frozen=True, tag="scripted", tag_field="kind"):
+class Scripted(_Engine, frozen=True, tag="scripted", tag_field="kind"):
     """``[engines.NAME] kind = "scripted"``: the deterministic engine; without a script it says a fixed text."""
 
     script: str | None = None
@@ -148,6 +156,61 @@ class Citations(_Table, frozen=True):
     recited_words: Annotated[int, Meta(ge=0)] = 200
 
 
+class Storage(_Table, frozen=True):
+    """``[storage]``: the database, a file in the state folder unless ``url`` names another."""
+
+    url: str = ""
+
+
+class Caching(_Table, frozen=True):
+    """``[caching]``: how many tokens a cached content has at least, for all models or by id in ``minimum``."""
+
+    minimum_tokens: Annotated[int, Meta(ge=0)] = 1
+    minimum: dict[str, int] = {}
+
+
+class QuotaLimits(_Table, frozen=True):
+    """What one project may ask of one model; tokens are those of prompts and answers."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent_requests: Count | None = None
+
+
+class QuotaRule(QuotaLimits, frozen=True):
+    """``[[quotas.rules]]``: limits that hold instead for a project, a base model, or both. The last one counts."""
+
+    project: str = ""
+    model: str = ""
+
+
+class Quotas(QuotaLimits, frozen=True):
+    """``[quotas]``: the limits of every project at every model."""
+
+    burst_seconds: Seconds = 1
+    rules: list[QuotaRule] = []
+
+
+class Usage(_Table, frozen=True):
+    """``[usage]``: whether every call is recorded, for how long, and what may wait on disk for the database."""
+
+    records: bool = True
+    keep_days: Annotated[int, Meta(ge=0)] = 400
+    journal_bytes: Count = 1024**3
+
+
+Amount = Annotated[float, Meta(ge=0)]
+Rate: TypeAlias = Amount | dict[Literal["TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT"], Amount]
+
+
+class Price(_Table, frozen=True):
+    """``[prices."ID"]``: what a million tokens cost: one number, or a table by modality."""
+
+    input: Rate = 0.0
+    output: Rate = 0.0
+    cached: Rate | None = None
+
+
 class ModelSettings(_Table, frozen=True):
     """``[models."ID"]``: who answers for an id. ``like`` adds an id that Google does not know."""
 
@@ -176,6 +239,11 @@ class Settings(_Table, frozen=True):
     media: Media = Media()
     safety: Safety = Safety()
     citations: Citations = Citations()
+    quotas: Quotas = Quotas()
+    storage: Storage = Storage()
+    caching: Caching = Caching()
+    usage: Usage = Usage()
+    prices: dict[str, Price] = {}
     models: dict[str, ModelSettings] = {}
     weights: dict[str, WeightsSettings] = {}
 

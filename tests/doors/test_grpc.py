@@ -222,7 +222,7 @@ async def test_a_call_that_ends_early_stops_the_work(start: Start, how: str) -> 
     "path",
     [
         "/google.cloud.aiplatform.v1.PredictionService/Predict",
-        "/google.cloud.aiplatform.v1.GenAiCacheService/CreateCachedContent",
+        "/google.cloud.aiplatform.v1.GenAiTuningService/CreateTuningJob",
         "/google.cloud.aiplatform.v1.PredictionService/CountTokens",
     ],
 )

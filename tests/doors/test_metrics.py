@@ -24,3 +24,4 @@ async def test_calls_and_failures_are_told(start: Any, tmp_path: Any) -> None:
     assert found["geminid_calls_total", "OK"] == 1
     assert found["geminid_calls_total", "NOT_FOUND"] == 1
     assert found["geminid_rater_failures_total", "scripted"] == 1
+    assert found["geminid_usage_records_lost_total",] == 0

@@ -213,8 +213,6 @@ async def test_other_urls_get_a_page(serve: Any, method: str, path: str) -> None
     [
         ("POST", f"{MODELS}/text-embedding-005:predict", "predict"),
         ("POST", f"{MODELS}/gemini-embedding-001:embedContent", "embedContent"),
-        ("GET", "/v1beta1/projects/p/locations/l/cachedContents/1", "cachedContents"),
-        ("POST", "/v1/projects/p/locations/l/cachedContents", "cachedContents"),
     ],
 )
 async def test_what_google_has_and_geminid_not_is_refused_by_name(

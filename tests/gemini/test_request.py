@@ -127,7 +127,7 @@ def test_what_a_model_lacks_is_refused_in_googles_words(model: str, request_: di
             {"tools": TOOLS, "toolConfig": {"functionCallingConfig": {"streamFunctionCallArguments": True}}},
             "tool_config.function_calling_config.stream_function_call_arguments",
         ),
-        ({"cachedContent": "projects/p/locations/l/cachedContents/1"}, "cached_content"),
+        ({"modelArmorConfig": {"promptTemplateName": "x"}}, "model_armor_config"),
         ({"generationConfig": {"responseModalities": ["IMAGE"]}}, "generation_config.response_modalities"),
         (
             {"contents": [{"parts": [{"functionResponse": {"name": "f", "response": {}, "parts": [{}]}}]}]},

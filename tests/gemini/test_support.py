@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from geminid.attachment import Kind
 from geminid.errors import BadRequest, Unimplemented
 from geminid.gemini import support
 from geminid.gemini.profiles import Catalogue
@@ -36,7 +37,8 @@ def set_fields(message: Message) -> Iterator[tuple[type[Message], str]]:
 def test_the_fields_said_to_be_filled_are_those_that_are() -> None:
     model = Catalogue().find("gemini-2.5-flash")
     assert model
-    responder = Responder(model.id, model.profile, dt.datetime.now(dt.UTC), top_logprobs=1)
+    received = dt.datetime.now(dt.UTC)
+    responder = Responder(model.id, model.profile, received, top_logprobs=1, cached={Kind.TEXT: 2})
     token = TokenLogprobs(Logprob("Hi", -0.5, 7), (Logprob("Hi", -0.5, 7),))
     said = [Said("Hm.", thought=True), Said("Hi", logprobs=(token,))]
     ending = Ending(
@@ -65,9 +67,9 @@ def test_every_name_in_the_tables_is_a_field() -> None:
 
 
 def test_a_field_nobody_wrote_down_is_refused() -> None:
-    (cached,) = (spec for spec in describe(GenerateContentRequest).fields if spec.name == "cached_content")
+    (armor,) = (spec for spec in describe(GenerateContentRequest).fields if spec.name == "model_armor_config")
 
-    assert support_of(GenerateContentRequest, cached) == (Support.REFUSED, "")
+    assert support_of(GenerateContentRequest, armor) == (Support.REFUSED, "")
 
 
 def test_nothing_in_a_schema_is_refused() -> None:

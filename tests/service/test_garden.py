@@ -103,7 +103,7 @@ async def test_a_model_of_the_developer_api() -> None:
         display_name="Gemini 1.5 Flash 002",
         input_token_limit=REGISTRY.fallback.capabilities.context_tokens,
         output_token_limit=8192,
-        supported_generation_methods=["generateContent", "countTokens"],
+        supported_generation_methods=["generateContent", "countTokens", "createCachedContent"],
         temperature=1.0,
         top_p=0.95,
         top_k=40,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from geminid import __version__
-from geminid.cli import auth, check, citations, env, models, run, serve
+from geminid.cli import auth, check, citations, db, env, models, run, serve, usage
 
 app = typer.Typer(
     name="geminid",
@@ -26,6 +26,8 @@ app.command("run", context_settings={"allow_interspersed_args": False})(run.run)
 app.add_typer(models.app, name="models")
 app.add_typer(auth.app, name="auth")
 app.add_typer(citations.app, name="citations")
+app.add_typer(usage.app, name="usage")
+app.add_typer(db.app, name="db")
 
 
 @app.callback(invoke_without_command=True)

@@ -18,14 +18,15 @@ from starlette.types import Receive, Scope, Send
 from geminid.call import Call, Handler, Stream
 from geminid.doors import presented, pump
 from geminid.doors.replies import reply_to
+from geminid.doors.transcode import request_of
 from geminid.errors import ApiError, NotFound, Unimplemented
 from geminid.gemini import developer
 from geminid.gemini.profiles import Catalogue
-from geminid.wire import developer_routes, query
+from geminid.wire import developer_routes
 from geminid.wire.developer_routes import Match, Method
 from geminid.wire.message import Message
 
-_OWN_PATHS = re.compile(r"/(?:v1|v1beta|v1alpha)/(?:models|files)(?:/.*)?")
+_OWN_PATHS = re.compile(r"/(?:v1|v1beta|v1alpha)/(?:models|files|cachedContents)(?:/.*)?")
 _NOT_SERVED = re.compile(
     r".*:(?:embedContent|batchEmbedContents|asyncBatchEmbedContent|batchGenerateContent|predict)"
 )
@@ -33,7 +34,7 @@ _SHARED_PATHS = re.compile(r"/v1/models(?:/[^/:]+)?")
 
 
 class DeveloperDoor:
-    """An ASGI application for ``/v1beta/models`` and ``/v1beta/files``, and the same of v1 and v1alpha.
+    """An ASGI application for ``/v1beta/models``, ``files`` and ``cachedContents``, also of v1 and v1alpha.
 
     ``handlers`` answers each method that is served, ``catalogue`` tells which version an alias stands for.
     """
@@ -62,7 +63,7 @@ class DeveloperDoor:
                 raise Unimplemented(f"{verb} is not supported by this server.")
             raise NotFound(f"{scope['method']} {scope['path']} is not a method of this API.")
         with _own_words(match):
-            request = await _decode(match, scope, body)
+            request = await request_of(match.method, match.resource, scope["query_string"], body, match.version)
         call = Call(
             method=match.method.full_name,
             request=request,
@@ -90,14 +91,3 @@ def _own_words(match: Match, request: Message | None = None) -> Iterator[None]:
         yield
     except ApiError as error:
         raise developer.reword(error, match, request) from error
-
-
-async def _decode(match: Match, scope: Scope, body: bytes) -> Message:
-    method, version = match.method, match.version
-    if method.reads:
-        request = query.decode(method.request, scope["query_string"], version)
-    else:
-        request = await pump.decode(method.request, body, version)
-    if method.binds:
-        setattr(request, method.binds, match.resource)
-    return request

@@ -25,6 +25,7 @@ from geminid.doors.listen import ListenError
 from geminid.doors.reflection import reflected_pool
 from geminid.doors.status import trailers
 from geminid.errors import INTERNAL, ApiError, Internal
+from geminid.wire.binding import resource_of
 from geminid.wire.proto import ProtoCodec
 from geminid.wire.routes import Method
 
@@ -158,7 +159,7 @@ class _Behaviour:
             request=request,
             received=dt.datetime.now(dt.UTC),
             door="grpc",
-            resource=getattr(request, self._method.binds),
+            resource=resource_of(self._method, request),
             credentials=presented.of_fields(metadata),
             deadline=None if remaining is None else now + remaining,
             started=now,

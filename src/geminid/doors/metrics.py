@@ -18,10 +18,12 @@ from starlette.routing import Route
 from geminid.gates.observe import Observe
 
 
-def metrics_route(observe: Observe, rater_failures: Callable[[], Mapping[str, int]]) -> Route:
-    """``rater_failures`` are those of ``safety.guard.Guard``, by the rater's name."""
+def metrics_route(
+    observe: Observe, rater_failures: Callable[[], Mapping[str, int]], lost_records: Callable[[], int]
+) -> Route:
+    """``rater_failures`` are those of ``safety.guard.Guard``, by the rater's name; ``lost_records`` of usage."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Counts(observe, rater_failures))
+    registry.register(_Counts(observe, rater_failures, lost_records))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
@@ -30,9 +32,12 @@ def metrics_route(observe: Observe, rater_failures: Callable[[], Mapping[str, in
 
 
 class _Counts(Collector):
-    def __init__(self, observe: Observe, rater_failures: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self, observe: Observe, rater_failures: Callable[[], Mapping[str, int]], lost_records: Callable[[], int]
+    ) -> None:
         self._observe = observe
         self._rater_failures = rater_failures
+        self._lost_records = lost_records
 
     def collect(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("geminid_calls_running", "Calls under way.", value=self._observe.running)
@@ -46,3 +51,6 @@ class _Counts(Collector):
         for name, count in sorted(self._rater_failures().items()):
             failures.add_metric([name], count)
         yield failures
+        yield CounterMetricFamily(
+            "geminid_usage_records_lost", "Usage records that could not be kept.", value=self._lost_records()
+        )

@@ -62,9 +62,9 @@ async def ended(reply: Failing, answer: Awaitable[None]) -> None:
         await reply.fail(Internal(INTERNAL))
 
 
-async def decode(cls: type[_M], body: bytes, version: str) -> _M:
-    """The message of a body in Google's JSON."""
-    return await parsed(lambda whole: json.decode(cls, whole, version), body)
+async def decode(cls: type[_M], body: bytes, version: str, path: str = "") -> _M:
+    """The message of a body in Google's JSON. ``path`` is the field of the request that it is."""
+    return await parsed(lambda whole: json.decode(cls, whole, version, path), body)
 
 
 async def parsed(parse: Callable[[bytes], _T], body: bytes) -> _T:

@@ -7,6 +7,7 @@ status; after it, the documented form inside the stream. Used by the REST doors;
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.types import Scope, Send
 
-from geminid.errors import ApiError
+from geminid.errors import ApiError, RetryInfo
 from geminid.wire import json
 from geminid.wire.message import Message
 
@@ -72,6 +73,12 @@ def error_json(error: ApiError) -> bytes:
     return msgspec.json.format(msgspec.json.encode(error_object(error)), indent=2) + b"\n"
 
 
+def error_headers(error: ApiError) -> list[tuple[bytes, bytes]]:
+    """``retry-after`` in whole seconds where the error tells when: OpenAI's clients and proxies wait by it."""
+    waits = (detail.seconds for detail in error.details if isinstance(detail, RetryInfo))
+    return [(b"retry-after", str(math.ceil(seconds)).encode()) for seconds in waits]
+
+
 class Reply(Protocol):
     async def chunk(self, message: Message) -> None:
         """Writes, or keeps, one message of the answer."""
@@ -98,13 +105,12 @@ class UnaryReply:
     async def finish(self) -> None:
         assert self._message is not None, "a unary method answers with exactly one message"
         format_ = self._format
-        await self._write(200, json.encode(self._message, enum_ints=format_.enum_ints, pretty=format_.pretty))
+        body = json.encode(self._message, enum_ints=format_.enum_ints, pretty=format_.pretty)
+        await send_whole(self._send, 200, JSON, body, gzips=self._gzips)
 
     async def fail(self, error: ApiError) -> None:
-        await self._write(error.code.http, error_json(error))
-
-    async def _write(self, status: int, body: bytes) -> None:
-        await send_whole(self._send, status, JSON, body, gzips=self._gzips)
+        headers = error_headers(error)
+        await send_whole(self._send, error.code.http, JSON, error_json(error), gzips=self._gzips, extra=headers)
 
 
 class _StreamReply:
@@ -147,7 +153,8 @@ class ArrayReply(_StreamReply):
         if self._started:
             await self._write(b",\r\n" + error_json(error) + b"]", last=True)
         else:
-            await send_whole(self._send, error.code.http, JSON, b"[" + error_json(error) + b"]")
+            body = b"[" + error_json(error) + b"]"
+            await send_whole(self._send, error.code.http, JSON, body, extra=error_headers(error))
 
 
 class SseReply(_StreamReply):
@@ -170,7 +177,8 @@ class SseReply(_StreamReply):
         if self._started:
             await self._write(error_json(error), last=True)
         else:
-            await send_whole(self._send, error.code.http, self.content_type, error_json(error))
+            headers = error_headers(error)
+            await send_whole(self._send, error.code.http, self.content_type, error_json(error), extra=headers)
 
 
 def reply_to(scope: Scope, send: Send, *, streams: bool) -> Reply:

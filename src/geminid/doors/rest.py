@@ -16,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 from geminid.call import Call, Handler, Stream
 from geminid.doors import presented, pump
 from geminid.doors.replies import JSON, error_json, reply_to, send_whole
+from geminid.doors.transcode import request_of
 from geminid.errors import Unimplemented
-from geminid.wire import query, routes
+from geminid.wire import routes
 from geminid.wire.routes import Match, Method
 
 _NOT_FOUND_PAGE = b"""<!DOCTYPE html>
@@ -45,11 +46,7 @@ class RestDoor:
 
     async def _begin(self, match: Match, scope: Scope, body: bytes) -> Stream:
         method, version = match.method, match.version
-        if method.verb:
-            request = await pump.decode(method.request, body, version)
-        else:
-            request = query.decode(method.request, scope["query_string"], version)
-        setattr(request, method.binds, match.resource)
+        request = await request_of(method, match.resource, scope["query_string"], body, version)
         call = Call(
             method=method.full_name(version),
             request=request,

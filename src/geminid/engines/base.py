@@ -41,7 +41,8 @@ class Capabilities:
     ``top_logprobs`` is how many of the most likely tokens it tells, 0 where it tells no probabilities at all;
     ``average_logprobs``: it can be asked for those of the chosen tokens with every answer. ``choices``: it keeps
     to ``generation.Choices``; every engine keeps to a JSON schema. ``sees``: it takes a ``Picture``, ``hears``: a
-    ``Sound``. ``scripted`` engines say what they were told to, and nobody judges it.
+    ``Sound``. ``scripted`` engines say what they were told to, and nobody judges it. ``slots`` is how many answers
+    are written at the same time, where that is known.
     """
 
     context_tokens: int
@@ -56,6 +57,7 @@ class Capabilities:
     sees: bool = False
     hears: bool = False
     scripted: bool = False
+    slots: int | None = None
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -203,7 +203,7 @@ class Llama:
             health = await server.health()  # also learns the window that the server has really made
             if health.state is not State.READY:
                 return health.detail, 0.0
-            self._child, self._capabilities = child, server.capabilities
+            self._child, self._capabilities = child, replace(server.capabilities, slots=told.slots)
             self._health = Health(State.READY)
             self._ready.set()
             began = time.monotonic()

@@ -13,8 +13,17 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from geminid.errors import ApiError, BadRequest, FieldViolation, InvalidArgument, NotFound, PromptTooLong
-from geminid.wire import content, developer, generation, grounding, safety, tokens
+from geminid.errors import (
+    ApiError,
+    BadRequest,
+    FieldViolation,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    PromptTooLong,
+)
+from geminid.gemini.caching import OtherModel
+from geminid.wire import caching, content, developer, generation, grounding, safety, tokens
 from geminid.wire.developer_routes import Match
 from geminid.wire.message import FieldSpec, Kind, Message, WireEnum, describe
 
@@ -29,6 +38,9 @@ _MESSAGES: Mapping[type[Message], type[Message]] = {
     grounding.CitationMetadata: developer.CitationMetadata,
     grounding.Citation: developer.CitationSource,
     tokens.CountTokensResponse: developer.CountTokensResponse,
+    caching.CachedContent: developer.CachedContent,
+    caching.CachedContentUsageMetadata: developer.CachedContentUsageMetadata,
+    caching.ListCachedContentsResponse: developer.ListCachedContentsResponse,
 }
 
 _ENUMS: Mapping[type[WireEnum], type[WireEnum]] = {
@@ -129,7 +141,20 @@ _WORDS = tuple(
             r".*it has a function(?P<data>Call|Response) without a name\..*",
             "* {request}.contents[{turn}].parts[{part}].function_{data}.name: Name cannot be empty.",
         ),
+        (
+            r"Tool config, tools and system instruction should not be set in the request when using cached .*",
+            "CachedContent can not be used with GenerateContent request setting system_instruction, tools or "
+            "tool_config.\n\nProposed fix: move those values to CachedContent from GenerateContent request.",
+        ),
+        (
+            r"The cached content is of (?P<tokens>\d+) tokens\. The minimum .* is (?P<minimum>\d+)\.",
+            "Cached content is too small. total_token_count={tokens}, min_total_token_count={minimum}",
+        ),
     )
+)
+
+_NO_CACHE = re.compile(
+    r"Not found: cached content metadata for .*|Cached content .* is not found\.|Cache content .* is expired\."
 )
 
 
@@ -141,9 +166,16 @@ def reword(error: ApiError, match: Match, request: Message | None = None) -> Api
         )
     if isinstance(error, NotFound) and error.message.startswith(("Publisher Model `", "Endpoint `")):
         return NotFound(
-            f"{match.resource} is not found for API version {match.version}, or is not supported for "
-            f"{match.method.verb}. Call ListModels to see the list of available models and their supported "
-            "methods."
+            f"{match.resource or _model_of(request)} is not found for API version {match.version}, or is not "
+            f"supported for {match.method.verb}. Call ListModels to see the list of available models and their "
+            "supported methods."
+        )
+    if isinstance(error, NotFound | InvalidArgument) and _NO_CACHE.fullmatch(error.message):
+        return PermissionDenied("CachedContent not found (or permission denied)")
+    if isinstance(error, OtherModel):
+        return InvalidArgument(
+            f"Model used by GenerateContent request (models/{error.asked}) and CachedContent "
+            f"(models/{error.cached}) has to be the same."
         )
     if isinstance(error, InvalidArgument):
         return _invalid(error, match, request)
@@ -163,6 +195,13 @@ def _invalid(error: InvalidArgument, match: Match, request: Message | None) -> I
             # A place that is not found is one in the system instruction; no text is known for that.
             return InvalidArgument(words.format(**known)) if "{turn}" not in words or "turn" in known else error
     return _with_own_types(error, match.version)
+
+
+def _model_of(request: Message | None) -> str:
+    """The model of a cache, which no path names."""
+    if isinstance(request, caching.CreateCachedContentRequest) and request.cached_content:
+        return request.cached_content.model
+    return ""
 
 
 def _budget(request: Message | None) -> dict[str, str]:

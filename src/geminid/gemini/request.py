@@ -11,6 +11,7 @@ from geminid.errors import InvalidArgument
 from geminid.gemini import support
 from geminid.gemini.attachments import resolution_of
 from geminid.gemini.constraint import constraint_of
+from geminid.gemini.labels import labels_of
 from geminid.gemini.profiles import Profile
 from geminid.gemini.sampling import candidates_of, sampling_of
 from geminid.gemini.thinking import thinking_of
@@ -32,6 +33,7 @@ def to_generation(request: GenerateContentRequest, profile: Profile, capabilitie
     candidates = candidates_of(config, profile)
     sampling = sampling_of(config, profile, capabilities)
     support.check(request)
+    labels_of(request)
     tools = tools_of(request, profile)
     if tools and config.response_mime_type not in _TEXT and not profile.tools_with_json:
         raise InvalidArgument(f"Tool use with a response mime type: '{config.response_mime_type}' is unsupported")

@@ -99,7 +99,8 @@ class Responder:
     """Writes the chunks of one answer. ``model_version`` echoes the id that was asked for, as Vertex does.
 
     ``top_logprobs`` is how many of the most likely tokens were asked for, None where no probabilities were.
-    ``media`` is what the media of the prompt counts, as ``Generation.media_tokens`` tells it.
+    ``media`` is what the media of the prompt counts, as ``Generation.media_tokens`` tells it, ``cached`` what
+    comes from a cache, by kind.
     """
 
     model_version: str
@@ -107,6 +108,7 @@ class Responder:
     received: dt.datetime
     top_logprobs: int | None = None
     media: Mapping[Kind, int] = field(default_factory=dict)
+    cached: Mapping[Kind, int] = field(default_factory=dict)
     response_id: str = field(default_factory=new_response_id)
     _create_time: Timestamp = field(init=False)
     _running_usage: UsageMetadata | None = field(init=False)
@@ -180,11 +182,13 @@ class Responder:
             prompt_token_count=used.prompt,
             candidates_token_count=used.output,
             total_token_count=used.prompt + used.output + used.thoughts,
+            cached_content_token_count=sum(self.cached.values()),
             thoughts_token_count=used.thoughts,
         )
         if self.profile.traffic_type:
             usage.traffic_type = TrafficType.ON_DEMAND
             usage.prompt_tokens_details = modality_counts(self._of_prompt(used.prompt))
+            usage.cache_tokens_details = modality_counts(self.cached)
             usage.candidates_tokens_details = modality_counts({Kind.TEXT: used.output})
         return usage
 

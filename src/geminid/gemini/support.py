@@ -53,7 +53,7 @@ class Support(enum.Enum):
 _WORKS: dict[type[Message], set[str]] = {
     GenerateContentRequest: {
         "contents", "model", "generation_config", "system_instruction", "tools", "tool_config",
-        "safety_settings",
+        "safety_settings", "cached_content", "labels",
     },
     SafetySetting: {"category", "threshold", "method"},
     Content: {"role", "parts"},
@@ -86,9 +86,6 @@ _WORKS: dict[type[Message], set[str]] = {
 }  # fmt: skip
 
 _ACCEPTED: dict[type[Message], dict[str, str]] = {
-    GenerateContentRequest: {
-        "labels": "kept for usage records to come",
-    },
     Part: {"thought_signature": "an echo of an earlier answer, not needed here"},
     GenerationConfig: {"audio_timestamp": "transcripts have times in any case"},
     FunctionDeclaration: {
@@ -129,7 +126,8 @@ FILLED: dict[type[Message], set[str]] = {
     LogprobsCandidate: {"token", "log_probability", "token_id"},
     UsageMetadata: {
         "prompt_token_count", "candidates_token_count", "total_token_count", "thoughts_token_count",
-        "traffic_type", "prompt_tokens_details", "candidates_tokens_details",
+        "traffic_type", "prompt_tokens_details", "candidates_tokens_details", "cached_content_token_count",
+        "cache_tokens_details",
     },
     ModalityTokenCount: {"modality", "token_count"},
 }  # fmt: skip
@@ -138,6 +136,7 @@ FILLED: dict[type[Message], set[str]] = {
 
 _NOTES: dict[tuple[type[Message], str], str] = {
     (GenerateContentRequest, "system_instruction"): "its texts; the role does not matter",
+    (GenerateContentRequest, "labels"): "in usage records",
     (Part, "video_metadata"): "for video and sound",
     (Part, "inline_data"): "of the user",
     (

@@ -68,8 +68,7 @@ class Understanding:
         room = Room(reader.engine, reader.window)
         await room.take(*generation.texts())
         media = [
-            Media(one.found.kind, await self._shown(one, number, reader, room), one.tokens)
-            for number, one in enumerate(all_measured, 1)
+            _media(one, await self._shown(one, number, reader, room)) for number, one in enumerate(all_measured, 1)
         ]
         return _with_media(generation, media)
 
@@ -78,9 +77,7 @@ class Understanding:
         all_measured = await self._measure(generation.attachments, reader)
         room = Room(reader.engine, reader.window)
         media = [
-            Media(
-                one.found.kind, () if one.tokens is not None else await self._text(one, number, room), one.tokens
-            )
+            _media(one, () if one.tokens is not None else await self._text(one, number, room))
             for number, one in enumerate(all_measured, 1)
         ]
         return _with_media(generation, media)
@@ -180,6 +177,10 @@ def _check_window(all_measured: Sequence[Measured], reader: Reader) -> None:
     tokens = sum(one.tokens or 0 for one in all_measured)
     if tokens > reader.model_window:
         raise PromptTooLong(tokens, reader.model_window)
+
+
+def _media(measured: Measured, shown: tuple[Shown, ...]) -> Media:
+    return Media(measured.found.kind, shown, measured.tokens, measured.pages, measured.seconds)
 
 
 def _with_media(generation: Generation, media: Sequence[Media]) -> Generation:

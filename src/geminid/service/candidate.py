@@ -54,10 +54,12 @@ async def answer(call: Call, served: Served, generation: Generation, held: Holdi
             prompt += sum(generation.media_tokens().values())
         usage = course.usage or course.speech.usage(prompt or 0)
         call.finish = end.reason
-        call.usage = usage + call.usage if call.usage else usage
+        course.tell(usage.prompt)
         ending = _ending(end, course.speech, usage if prompt is None else replace(usage, prompt=prompt))
         yield replace(ending, ratings=held.ratings, citations=course.citations(held))
     finally:
+        if not course.complete:  # the client left, or the engine failed
+            course.tell(_so_far(counting) + sum(call.media.values()))
         counting.cancel()
 
 
@@ -74,6 +76,7 @@ class _Course:
     call: Call
     speech: Speech
     usage: Usage | None = None
+    complete: bool = False
     _finish: Finish | None = None
     _sent_bytes: int = 0
 
@@ -107,6 +110,12 @@ class _Course:
             for one in held.citations()
             if one.start < self._sent_bytes
         ]
+
+    def tell(self, prompt: int) -> None:
+        """Adds what was processed to that of the call's other candidates."""
+        usage = self.usage or self.speech.usage(prompt)
+        self.call.usage = usage + self.call.usage if self.call.usage else usage
+        self.complete = True
 
     def end(self, withheld: FinishReason | None) -> Finish:
         if withheld is not None:
@@ -169,6 +178,13 @@ async def _start_counting(served: Served, generation: Generation) -> asyncio.Tas
         if tokens is not None and tokens > window:
             raise PromptTooLong(tokens, window)
     return counting
+
+
+def _so_far(counting: asyncio.Task[int | None]) -> int:
+    """What a count came to, if it came to anything."""
+    if not counting.done() or counting.cancelled() or counting.exception() is not None:
+        return 0
+    return counting.result() or 0
 
 
 async def _count(engine: Engine, texts: list[str]) -> int | None:

@@ -28,7 +28,7 @@ from geminid.wire.models import (
 _PARENT = "publishers/google"
 _DEFAULT_PAGE = 50
 _LARGEST_PAGE = 1000
-_SUPPORTED = ("generateContent", "countTokens")
+_SUPPORTED = ("generateContent", "countTokens", "createCachedContent")
 
 
 class ModelGardenService:

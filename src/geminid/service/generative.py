@@ -7,12 +7,15 @@ the prompt beside the engine's work, and shapes the answer; ``candidate.py`` fol
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from geminid.abreast import all_of
+from geminid.attachment import Kind
 from geminid.call import Call, Stream
+from geminid.gemini import support
 from geminid.gemini.request import check_streamable, to_generation
 from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.safety import policy_of
@@ -20,6 +23,7 @@ from geminid.gemini.speech import Said
 from geminid.generation import Generation
 from geminid.judgement import Policy, Verdict
 from geminid.media.understand import Understanding
+from geminid.service.cached import CachedPrompts
 from geminid.service.candidate import Answer, answer, prompt_tokens
 from geminid.service.judges import Judges
 from geminid.service.media import reader_of
@@ -41,10 +45,13 @@ class _Asked:
 class PredictionService:
     """The RPCs of google.cloud.aiplatform.PredictionService that generate."""
 
-    def __init__(self, registry: Registry, understanding: Understanding, judges: Judges) -> None:
+    def __init__(
+        self, registry: Registry, understanding: Understanding, judges: Judges, caches: CachedPrompts | None = None
+    ) -> None:
         self._registry = registry
         self._understanding = understanding
         self._judges = judges
+        self._caches = caches
 
     async def generate_content(self, call: Call) -> Stream:
         """One answer, with as many candidates as were asked for: each the fold of a stream."""
@@ -80,6 +87,12 @@ class PredictionService:
         assert isinstance(request, GenerateContentRequest)
         served = self._registry.find(request.model)
         call.model = served.model.id
+        cached: Mapping[Kind, int] = {}
+        if request.cached_content:
+            if self._caches is None:
+                raise support.refusal("cached_content")
+            prefixed = await self._caches.prefixed(call, request)
+            request, cached = prefixed.request, prefixed.tokens
         told = (request, served.model.profile, served.engine.capabilities)
         if _has_schemas(request):
             generation = await asyncio.to_thread(to_generation, *told)
@@ -90,21 +103,23 @@ class PredictionService:
         policy = policy_of(request, served.model.profile)
         if generation.attachments:
             generation = await self._understanding.understand(generation, reader_of(call, served))
+        call.media = generation.media_tokens()
         verdict = await self._judges.prompt(generation, policy)
-        return _Asked(served, generation, policy, verdict, _responder(call, served, generation))
+        return _Asked(served, generation, policy, verdict, _responder(call, served, generation, cached))
 
 
 def _has_schemas(request: GenerateContentRequest) -> bool:
     return bool(request.tools) or bool(request.generation_config and request.generation_config.response_mime_type)
 
 
-def _responder(call: Call, served: Served, generation: Generation) -> Responder:
+def _responder(call: Call, served: Served, generation: Generation, cached: Mapping[Kind, int]) -> Responder:
     return Responder(
         served.model.id,
         served.model.profile,
         call.received,
         generation.sampling.logprobs,
         generation.media_tokens(),
+        cached,
     )
 
 

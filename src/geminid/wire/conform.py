@@ -22,15 +22,18 @@ _NOT_REPEATED = "Proto field is not repeating, cannot start list."
 _M = TypeVar("_M", bound=Message)
 
 
-def conform(cls: type[_M], plain: Any, version: str) -> _M:
-    """The message that ``plain`` says. Raises InvalidArgument with all violations, or the first hundred."""
+def conform(cls: type[_M], plain: Any, version: str, path: str = "") -> _M:
+    """The message that ``plain`` says. Raises InvalidArgument with all violations, or the first hundred.
+
+    ``path`` is where in the request the message is.
+    """
     conformer = _Conformer(version)
     if isinstance(plain, dict):
-        message = conformer.message(cls, plain, "")
+        message = conformer.message(cls, plain, path)
         if not conformer.violations:
             return message
     else:
-        conformer.unknown("", "", "Root element must be a message.")
+        conformer.unknown("", path, "Root element must be a message.")
     raise InvalidArgument.of(conformer.violations)
 
 

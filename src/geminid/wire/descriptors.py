@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TypeAlias
 
-from google.protobuf import descriptor_pb2, duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
+from google.protobuf import descriptor_pb2, duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2
 from google.protobuf.descriptor_pool import DescriptorPool
 
 from geminid.wire import caching, content, generation, grounding, models, output, safety, tokens, tools
 from geminid.wire.message import FieldSpec, Kind, Message, WireEnum, describe, full_name
 
 _MODULES = (caching, content, generation, grounding, models, output, safety, tokens, tools)
-_WELL_KNOWN = (duration_pb2, field_mask_pb2, struct_pb2, timestamp_pb2)
+_WELL_KNOWN = (duration_pb2, empty_pb2, field_mask_pb2, struct_pb2, timestamp_pb2)
 
 _Field: TypeAlias = descriptor_pb2.FieldDescriptorProto
 _File: TypeAlias = descriptor_pb2.FileDescriptorProto

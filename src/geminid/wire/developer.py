@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from geminid.wire.content import Blob, CodeExecutionResult, ExecutableCode, FunctionCall
 from geminid.wire.generation import LogprobsResult, ModalityTokenCount
-from geminid.wire.message import Bytes, Float32, Int32, Message, WireEnum, field
+from geminid.wire.message import Bytes, Float32, Int32, Message, Timestamp, WireEnum, field
 from geminid.wire.safety import HarmProbability
 
 PACKAGE = "google.ai.generativelanguage.v1beta"
@@ -153,6 +153,31 @@ class CountTokensResponse(Message, proto=f"{PACKAGE}.CountTokensResponse"):
     total_tokens: Int32 = field(1)
     cached_content_token_count: Int32 = field(5)
     prompt_tokens_details: list[ModalityTokenCount] = field(6)
+
+
+class CachedContent(Message, proto=f"{PACKAGE}.CachedContent"):
+    """A cache, ``cachedContents/ID``. The proto has contents, too, which are never told."""
+
+    name: str = field(1)
+    model: str = field(2)
+    create_time: Timestamp | None = field(7)
+    update_time: Timestamp | None = field(8)
+    expire_time: Timestamp | None = field(9)
+    display_name: str = field(11)
+    usage_metadata: CachedContentUsageMetadata | None = field(12)
+
+
+class CachedContentUsageMetadata(Message, proto=f"{PACKAGE}.CachedContent.UsageMetadata"):
+    """How many tokens are cached."""
+
+    total_token_count: Int32 = field(1)
+
+
+class ListCachedContentsResponse(Message, proto=f"{PACKAGE}.ListCachedContentsResponse"):
+    """A page of caches; the last one has no token."""
+
+    cached_contents: list[CachedContent] = field(1)
+    next_page_token: str = field(2)
 
 
 class GetModelRequest(Message, proto=f"{PACKAGE}.GetModelRequest"):

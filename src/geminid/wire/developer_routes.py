@@ -1,8 +1,8 @@
 """The URLs of the Developer API: which path and verb is which method, and what the path says.
 
-The templates are those of the ``google.api.http`` annotations in generative_service.proto, model_service.proto and
-file_service.proto, under every version that clients use. The bytes of files have URLs of their own, which
-``doors/uploads.py`` knows.
+The templates are those of the ``google.api.http`` annotations in generative_service.proto, model_service.proto,
+file_service.proto and cache_service.proto, under every version that clients use. The bytes of files have URLs of
+their own, which ``doors/uploads.py`` knows.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from geminid.wire.binding import WHOLE
+from geminid.wire.caching import (
+    CreateCachedContentRequest,
+    DeleteCachedContentRequest,
+    GetCachedContentRequest,
+    ListCachedContentsRequest,
+    UpdateCachedContentRequest,
+)
 from geminid.wire.developer import PACKAGE, GetModelRequest, ListModelsRequest
 from geminid.wire.files import (
     CreateFileRequest,
@@ -27,8 +35,7 @@ from geminid.wire.tokens import CountTokensRequest
 class Method:
     """One RPC: its service and name, and the message it is decoded into, which for most is Vertex AI's.
 
-    ``binds`` is the field of the request that the resource in the path fills. The query is the rest of a request
-    that ``reads``, the body that of all others.
+    ``binds`` and ``body`` are those of ``wire/binding.py``.
     """
 
     service: str
@@ -36,7 +43,7 @@ class Method:
     request: type[Message]
     binds: str = ""
     streams: bool = False
-    reads: bool = False
+    body: str = WHOLE
 
     @property
     def full_name(self) -> str:
@@ -54,14 +61,28 @@ STREAM_GENERATE_CONTENT = Method(
     "GenerativeService", "StreamGenerateContent", GenerateContentRequest, "model", streams=True
 )
 COUNT_TOKENS = Method("GenerativeService", "CountTokens", CountTokensRequest, "model")
-GET_MODEL = Method("ModelService", "GetModel", GetModelRequest, "name", reads=True)
-LIST_MODELS = Method("ModelService", "ListModels", ListModelsRequest, reads=True)
+GET_MODEL = Method("ModelService", "GetModel", GetModelRequest, "name", body="")
+LIST_MODELS = Method("ModelService", "ListModels", ListModelsRequest, body="")
 
-GET_FILE = Method("FileService", "GetFile", GetFileRequest, "name", reads=True)
-LIST_FILES = Method("FileService", "ListFiles", ListFilesRequest, reads=True)
-DELETE_FILE = Method("FileService", "DeleteFile", DeleteFileRequest, "name", reads=True)
+GET_FILE = Method("FileService", "GetFile", GetFileRequest, "name", body="")
+LIST_FILES = Method("FileService", "ListFiles", ListFilesRequest, body="")
+DELETE_FILE = Method("FileService", "DeleteFile", DeleteFileRequest, "name", body="")
+CREATE_CACHED_CONTENT = Method(
+    "CacheService", "CreateCachedContent", CreateCachedContentRequest, body="cached_content"
+)
+GET_CACHED_CONTENT = Method("CacheService", "GetCachedContent", GetCachedContentRequest, "name", body="")
+LIST_CACHED_CONTENTS = Method("CacheService", "ListCachedContents", ListCachedContentsRequest, body="")
+UPDATE_CACHED_CONTENT = Method(
+    "CacheService",
+    "UpdateCachedContent",
+    UpdateCachedContentRequest,
+    "cached_content.name",
+    body="cached_content",
+)
+DELETE_CACHED_CONTENT = Method("CacheService", "DeleteCachedContent", DeleteCachedContentRequest, "name", body="")
+
 CREATE_FILE = Method("FileService", "CreateFile", CreateFileRequest)
-DOWNLOAD_FILE = Method("FileService", "DownloadFile", DownloadFileRequest, "name", reads=True)
+DOWNLOAD_FILE = Method("FileService", "DownloadFile", DownloadFileRequest, "name", body="")
 
 METHODS = (
     GENERATE_CONTENT,
@@ -72,13 +93,18 @@ METHODS = (
     GET_FILE,
     LIST_FILES,
     DELETE_FILE,
+    CREATE_CACHED_CONTENT,
+    GET_CACHED_CONTENT,
+    LIST_CACHED_CONTENTS,
+    UPDATE_CACHED_CONTENT,
+    DELETE_CACHED_CONTENT,
 )
 """Those that ``match`` finds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A request line that is a method. ``resource`` is ``models/ID`` or ``files/ID``, or empty for a list."""
+    """A request line that is a method. ``resource`` is ``models/ID`` or the like, empty for a collection."""
 
     method: Method
     version: str
@@ -86,15 +112,21 @@ class Match:
 
 
 _PATH = re.compile(
-    r"/(?P<version>v1|v1beta|v1alpha)/(?P<collection>models|files)(?:/(?P<id>[^/:]+)(?::(?P<verb>[A-Za-z]+))?)?"
+    r"/(?P<version>v1|v1beta|v1alpha)/(?P<collection>models|files|cachedContents)"
+    r"(?:/(?P<id>[^/:]+)(?::(?P<verb>[A-Za-z]+))?)?"
 )
-_BY_VERB = {method.verb: method for method in METHODS if not method.reads}
-_READS = {
+_BY_VERB = {method.verb: method for method in METHODS if method.body == WHOLE}
+_STANDARD = {
     ("GET", "models", True): GET_MODEL,
     ("GET", "models", False): LIST_MODELS,
     ("GET", "files", True): GET_FILE,
     ("GET", "files", False): LIST_FILES,
     ("DELETE", "files", True): DELETE_FILE,
+    ("POST", "cachedContents", False): CREATE_CACHED_CONTENT,
+    ("GET", "cachedContents", True): GET_CACHED_CONTENT,
+    ("GET", "cachedContents", False): LIST_CACHED_CONTENTS,
+    ("PATCH", "cachedContents", True): UPDATE_CACHED_CONTENT,
+    ("DELETE", "cachedContents", True): DELETE_CACHED_CONTENT,
 }
 """By HTTP method, collection, and whether the path names one of it."""
 
@@ -106,7 +138,7 @@ def match(http_method: str, path: str) -> Match | None:
         return None
     collection, resource_id, verb = found["collection"], found["id"], found["verb"]
     if verb is None:
-        method = _READS.get((http_method, collection, resource_id is not None))
+        method = _STANDARD.get((http_method, collection, resource_id is not None))
     else:
         method = _BY_VERB.get(verb) if http_method == "POST" and collection == "models" else None
     if method is None:

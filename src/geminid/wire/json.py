@@ -24,10 +24,11 @@ _UNREADABLE = (msgspec.MsgspecError, ValueError, RecursionError)
 _decoders: dict[type[Message], msgspec.json.Decoder[Any]] = {}
 
 
-def decode(cls: type[_M], body: bytes | bytearray, version: str = "v1") -> _M:
+def decode(cls: type[_M], body: bytes | bytearray, version: str = "v1", path: str = "") -> _M:
     """The message that a body says. Raises InvalidArgument in Google's words, with all violations.
 
-    ``version`` is the API's, ``v1`` or ``v1beta1``; it names the types in violations.
+    ``version`` is the API's, ``v1`` or ``v1beta1``; it names the types in violations. ``path`` is the field of the
+    request that the body is, where it is not all of it.
     """
     if is_crowded(body):
         raise lenient.invalid("Too many values.")
@@ -37,10 +38,10 @@ def decode(cls: type[_M], body: bytes | bytearray, version: str = "v1") -> _M:
     try:
         message: _M = decoder.decode(body)
     except _UNREADABLE:
-        return conform(cls, _plain(body), version)
+        return conform(cls, _plain(body), version, path)
     if is_sound(body, _ENCODER.encode, message):
         return message
-    return conform(cls, _plain(body), version)
+    return conform(cls, _plain(body), version, path)
 
 
 def encode(message: Message, *, enum_ints: bool = False, pretty: bool = True) -> bytes:

@@ -1,7 +1,7 @@
 """The table of URLs: which path and verb is which method, and what the path says.
 
-The templates are those of Google's ``google.api.http`` annotations (prediction_service.proto). Doors match a
-path here; nothing else in geminid knows a URL of the API.
+The templates are those of Google's ``google.api.http`` annotations (prediction_service.proto,
+gen_ai_cache_service.proto). Doors match a path here; nothing else in geminid knows a URL of the API.
 """
 
 from __future__ import annotations
@@ -9,6 +9,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from geminid.wire.binding import WHOLE
+from geminid.wire.caching import (
+    CachedContent,
+    CreateCachedContentRequest,
+    DeleteCachedContentRequest,
+    GetCachedContentRequest,
+    ListCachedContentsRequest,
+    ListCachedContentsResponse,
+    UpdateCachedContentRequest,
+)
+from geminid.wire.files import Empty
 from geminid.wire.generation import GenerateContentRequest, GenerateContentResponse
 from geminid.wire.message import VERTEX, Message
 from geminid.wire.models import (
@@ -27,18 +38,21 @@ from geminid.wire.tokens import (
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """One RPC: its service and name, what it takes, its verb in a URL, and whether the server streams.
+    """One RPC: its service and name, what it takes and gives, and whether the server streams.
 
-    ``binds`` is the field of the request that the resource in the path fills. A method without a verb is a GET,
-    and the rest of its request is the query. ``beta_service`` has the method in v1beta1 when that differs.
+    ``binds`` and ``body`` are those of ``wire/binding.py``. ``verb`` is what stands after the colon of a URL; a
+    standard method has a ``url`` instead, in which the braces hold the resource. ``beta_service`` has the method
+    in v1beta1 when that differs.
     """
 
     service: str
     name: str
     request: type[Message]
     response: type[Message]
-    verb: str
     binds: str
+    verb: str = ""
+    url: str = ""
+    body: str = WHOLE
     streams: bool = False
     beta_service: str = ""
 
@@ -91,16 +105,65 @@ GET_PUBLISHER_MODEL = Method(
     "GetPublisherModel",
     GetPublisherModelRequest,
     PublisherModel,
-    verb="",
     binds="name",
+    url="GET {publishers/*/models/*}",
+    body="",
 )
 LIST_PUBLISHER_MODELS = Method(
     "ModelGardenService",
     "ListPublisherModels",
     ListPublisherModelsRequest,
     ListPublisherModelsResponse,
-    verb="",
     binds="parent",
+    url="GET {publishers/*}/models",
+    body="",
+)
+
+_CACHES = "GenAiCacheService"
+CREATE_CACHED_CONTENT = Method(
+    _CACHES,
+    "CreateCachedContent",
+    CreateCachedContentRequest,
+    CachedContent,
+    binds="parent",
+    url="POST {projects/*/locations/*}/cachedContents",
+    body="cached_content",
+)
+GET_CACHED_CONTENT = Method(
+    _CACHES,
+    "GetCachedContent",
+    GetCachedContentRequest,
+    CachedContent,
+    binds="name",
+    url="GET {projects/*/locations/*/cachedContents/*}",
+    body="",
+)
+LIST_CACHED_CONTENTS = Method(
+    _CACHES,
+    "ListCachedContents",
+    ListCachedContentsRequest,
+    ListCachedContentsResponse,
+    binds="parent",
+    url="GET {projects/*/locations/*}/cachedContents",
+    body="",
+)
+UPDATE_CACHED_CONTENT = Method(
+    _CACHES,
+    "UpdateCachedContent",
+    UpdateCachedContentRequest,
+    CachedContent,
+    binds="cached_content.name",
+    url="PATCH {projects/*/locations/*/cachedContents/*}",
+    body="cached_content",
+)
+DELETE_CACHED_CONTENT = Method(
+    _CACHES,
+    "DeleteCachedContent",
+    DeleteCachedContentRequest,
+    Empty,
+    binds="name",
+    url="DELETE {projects/*/locations/*/cachedContents/*}",
+    body="",
 )
 
 METHODS = (
@@ -110,6 +173,11 @@ METHODS = (
     COMPUTE_TOKENS,
     GET_PUBLISHER_MODEL,
     LIST_PUBLISHER_MODELS,
+    CREATE_CACHED_CONTENT,
+    GET_CACHED_CONTENT,
+    LIST_CACHED_CONTENTS,
+    UPDATE_CACHED_CONTENT,
+    DELETE_CACHED_CONTENT,
 )
 
 
@@ -129,16 +197,22 @@ _RESOURCE = (
 )
 _VERSION = "(?P<version>v1|v1beta1)"
 _CUSTOM = re.compile(rf"/{_VERSION}/{_RESOURCE}:(?P<verb>[A-Za-z]+)")
-_READS = (
-    (re.compile(rf"/{_VERSION}/(?P<resource>publishers/[^/]+/models/[^/:]+)"), GET_PUBLISHER_MODEL),
-    (re.compile(rf"/{_VERSION}/(?P<resource>publishers/[^/]+)/models"), LIST_PUBLISHER_MODELS),
-)
 _BY_VERB = {method.verb: method for method in METHODS if method.verb}
 
 
+def _standard(method: Method) -> tuple[str, re.Pattern[str], Method]:
+    """A method by its HTTP method and its path; the last piece of a name has no colon, which begins a verb."""
+    http_method, _, template = method.url.partition(" ")
+    path = re.sub(r"\*\}$", "[^/:]+}", template).replace("*", "[^/]+")
+    resource = path.replace("{", "(?P<resource>").replace("}", ")")
+    return http_method, re.compile(f"/{_VERSION}/{resource}"), method
+
+
+_STANDARD = tuple(_standard(method) for method in METHODS if method.url)
+
 _NOT_SERVED = re.compile(
     rf"/{_VERSION}/(?:{_RESOURCE}:(?P<verb>predict|rawPredict|streamRawPredict|serverStreamingPredict|embedContent)"
-    r"|projects/[^/]+/locations/[^/]+/(?P<collection>cachedContents|batchPredictionJobs)(?:/.*)?)"
+    r"|projects/[^/]+/locations/[^/]+/(?P<collection>batchPredictionJobs)(?:/.*)?)"
 )
 
 
@@ -150,17 +224,10 @@ def not_served(path: str) -> str | None:
 
 def match(http_method: str, path: str) -> Match | None:
     """The method that a decoded path (``%3A`` is ``:``) and an HTTP method name, or None."""
-    if http_method == "GET":
-        return _match_read(path)
-    found = _CUSTOM.fullmatch(path)
-    method = _BY_VERB.get(found["verb"]) if found else None
-    if found is None or method is None or http_method != "POST":
-        return None
-    return Match(method, found["version"], found["resource"])
-
-
-def _match_read(path: str) -> Match | None:
-    for pattern, method in _READS:
-        if found := pattern.fullmatch(path):
+    if custom := _CUSTOM.fullmatch(path):
+        method = _BY_VERB.get(custom["verb"]) if http_method == "POST" else None
+        return Match(method, custom["version"], custom["resource"]) if method else None
+    for wanted, pattern, method in _STANDARD:
+        if wanted == http_method and (found := pattern.fullmatch(path)):
             return Match(method, found["version"], found["resource"])
     return None

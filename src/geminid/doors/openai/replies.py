@@ -11,7 +11,7 @@ import msgspec
 from starlette.types import Send
 
 from geminid.doors.openai.response import Completions
-from geminid.doors.replies import Format, Reply, SseReply, error_json, error_object, send_whole
+from geminid.doors.replies import Format, Reply, SseReply, error_headers, error_json, error_object, send_whole
 from geminid.errors import ApiError
 from geminid.wire.generation import GenerateContentResponse
 from geminid.wire.message import Message
@@ -96,4 +96,5 @@ def _event(data: bytes) -> bytes:
 
 async def send_error(send: Send, error: ApiError) -> None:
     """Sends ``[{"error": {…}}]`` with the status of its code."""
-    await send_whole(send, error.code.http, JSON, b"[" + error_json(error) + b"]")
+    body = b"[" + error_json(error) + b"]"
+    await send_whole(send, error.code.http, JSON, body, extra=error_headers(error))
