@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 class Category(enum.Enum):
@@ -57,11 +57,12 @@ class Policy:
     """What a request asks for, category by category."""
 
     settings: Mapping[Category, Setting]
+    rates: bool = field(init=False)
+    """Whether anything is to be rated: with every category OFF answers have no ratings."""
 
-    @property
-    def rates(self) -> bool:
-        """Whether anything is to be rated: with every category OFF answers have no ratings."""
-        return any(setting.threshold is not Threshold.OFF for setting in self.settings.values())
+    def __post_init__(self) -> None:
+        rates = any(setting.threshold is not Threshold.OFF for setting in self.settings.values())
+        object.__setattr__(self, "rates", rates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ class Watched:
 
     def __init__(self, folder: Path, limits: Limits = Limits()) -> None:  # noqa: B008 - it is frozen
         self._folder = folder
+        self._manifest = str(folder / manifest.NAME)
         self._limits = limits
         self._stamp: _Stamp = None
         self._index = Index()
@@ -90,7 +91,7 @@ class Watched:
 
     def _current(self) -> _Stamp:
         try:
-            stat = os.stat(self._folder / manifest.NAME)
+            stat = os.stat(self._manifest)
         except OSError:
             return None
         return stat.st_ino, stat.st_mtime_ns, stat.st_size

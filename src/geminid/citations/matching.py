@@ -43,6 +43,11 @@ class Matcher:
         self._runs: dict[tuple[int, int], int] = {}  # first and last word: key
         self._longest = 0
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing that could be found."""
+        return not self._segments
+
     def feed(self, text: str) -> None:
         """More of the answer, cut anywhere. A word at its end, which may go on, does not count yet."""
         if not self._segments:

@@ -27,6 +27,7 @@ from geminid.wire.safety import (
 _CATEGORIES = {HarmCategory[f"HARM_CATEGORY_{category.name}"]: category for category in Category}
 _HARM = {category: harm for harm, category in _CATEGORIES.items()}
 _THRESHOLDS = {HarmBlockThreshold[threshold.name]: threshold for threshold in Threshold}
+_DEFAULTS = {threshold: Policy({category: Setting(threshold) for category in Category}) for threshold in Threshold}
 _METHODS = {HarmBlockMethod[method.name]: method for method in Method}
 
 
@@ -35,6 +36,8 @@ def policy_of(request: GenerateContentRequest, profile: Profile) -> Policy:
 
     Raises InvalidArgument for a setting without a category, Unimplemented for one that is not rated.
     """
+    if not request.safety_settings:
+        return _DEFAULTS[profile.safety]
     settings = {category: Setting(profile.safety) for category in Category}
     for index, setting in enumerate(request.safety_settings):
         if setting == SafetySetting() or setting.category is HarmCategory.HARM_CATEGORY_CIVIC_INTEGRITY:

@@ -20,6 +20,8 @@ from geminid.wire.content import Content
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
 
+_MODALITIES = {kind: Modality[kind.name] for kind in Kind}
+
 
 def to_count(request: CountTokensRequest, *, alphabetical: bool = False) -> Generation:
     """The prompt that is counted. Raises InvalidArgument or Unimplemented.
@@ -71,7 +73,7 @@ def count_response(prompt: Generation, tokens: int) -> CountTokensResponse:
 def modality_counts(counts: Mapping[Kind, int]) -> list[ModalityTokenCount]:
     """As messages have them; without those that are 0."""
     return [
-        ModalityTokenCount(modality=Modality[kind.name], token_count=count)
+        ModalityTokenCount(modality=_MODALITIES[kind], token_count=count)
         for kind, count in counts.items()
         if count
     ]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import TypeAlias, assert_never
@@ -20,7 +20,6 @@ from geminid.gemini import constraint, tools
 from geminid.gemini.response import Ending
 from geminid.gemini.speech import Said, Speech
 from geminid.generation import Called, Calling, Delta, Event, Finish, FinishReason, Generation, Usage
-from geminid.judgement import Citation
 from geminid.service.holding import Holding, ticking
 from geminid.service.registry import Served
 
@@ -37,26 +36,26 @@ async def answer(call: Call, served: Served, generation: Generation, held: Holdi
     try:
         async with aclosing(_events(served.engine, generation, held)) as events:
             async for event in events:
-                ready = await (held.judge() if event is None else held.take(course.hear(event)))
-                for said in ready:
-                    course.sent(said)
-                    yield said
+                heard = None if event is None else course.hear(event)
+                if held.passes and heard is not None:
+                    yield heard
+                else:
+                    for said in await held.take(heard, due=event is None):
+                        yield said
                 if course.speech.stopped or held.reason:
                     break
         for said in await held.end(course.speech.calls):
-            course.sent(said)
             yield said
         end = course.end(held.reason)
         if not (held.reason or served.engine.capabilities.scripted):
             end = _judged(generation, course.speech, end)
         prompt = await counting
         if prompt is not None:
-            prompt += sum(generation.media_tokens().values())
+            prompt += sum(call.media.values())
         usage = course.usage or course.speech.usage(prompt or 0)
         call.finish = end.reason
         course.tell(usage.prompt)
-        ending = _ending(end, course.speech, usage if prompt is None else replace(usage, prompt=prompt))
-        yield replace(ending, ratings=held.ratings, citations=course.citations(held))
+        yield _ending(end, course.speech, usage if prompt is None else replace(usage, prompt=prompt), held)
     finally:
         if not course.complete:  # the client left, or the engine failed
             course.tell(_so_far(counting) + sum(call.media.values()))
@@ -78,7 +77,6 @@ class _Course:
     usage: Usage | None = None
     complete: bool = False
     _finish: Finish | None = None
-    _sent_bytes: int = 0
 
     def hear(self, event: Event) -> Said | None:
         match event:
@@ -95,22 +93,6 @@ class _Course:
             case _:
                 assert_never(event)
 
-    def sent(self, said: Said) -> None:
-        if not said.thought:
-            self._sent_bytes += len(said.text.encode())
-
-    def citations(self, held: Holding) -> Sequence[Citation]:
-        """Of what was sent: a recitation is cited as far as it went, a text that is withheld not at all."""
-        if held.reason is None:
-            return held.citations()
-        if held.reason is not FinishReason.RECITATION:
-            return ()
-        return [
-            replace(one, end=min(one.end, self._sent_bytes))
-            for one in held.citations()
-            if one.start < self._sent_bytes
-        ]
-
     def tell(self, prompt: int) -> None:
         """Adds what was processed to that of the call's other candidates."""
         usage = self.usage or self.speech.usage(prompt)
@@ -126,10 +108,18 @@ class _Course:
         return self._finish
 
 
-def _ending(end: Finish, speech: Speech, usage: Usage) -> Ending:
-    if end.reason is FinishReason.MALFORMED_FUNCTION_CALL:
-        return Ending(end.reason, usage, end.message, average=speech.average)
-    return Ending(end.reason, usage, end.message, tuple(speech.calls), speech.called, speech.average)
+def _ending(end: Finish, speech: Speech, usage: Usage, held: Holding) -> Ending:
+    malformed = end.reason is FinishReason.MALFORMED_FUNCTION_CALL
+    return Ending(
+        end.reason,
+        usage,
+        end.message,
+        () if malformed else tuple(speech.calls),
+        () if malformed else speech.called,
+        speech.average,
+        held.ratings,
+        held.citations(),
+    )
 
 
 def _judged(generation: Generation, speech: Speech, end: Finish) -> Finish:

@@ -118,7 +118,7 @@ def _responder(call: Call, served: Served, generation: Generation, cached: Mappi
         served.model.profile,
         call.received,
         generation.sampling.logprobs,
-        generation.media_tokens(),
+        call.media,
         cached,
     )
 

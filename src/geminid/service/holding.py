@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from geminid.citations.matching import Matcher
@@ -26,12 +27,17 @@ _T = TypeVar("_T")
 
 
 class Holding:
-    """Takes what is said, gives back what may go out. ``reason``: why the answer ends here, if it does."""
+    """Takes what is said, gives back what may go out. ``reason``: why the answer ends here, if it does.
+
+    ``passes``: nothing is judged and nothing followed, so that all may go out without coming here.
+    """
 
     def __init__(self, watch: Watch | None, matcher: Matcher | None, seconds: float = SECONDS) -> None:
         self.reason: FinishReason | None = None
+        self.passes = watch is None and matcher is None
         self._watch = watch
         self._matcher = matcher
+        self._sent_bytes = 0
         self._held: list[Said] = []
         self._unjudged: list[str] = []
         self._length = 0
@@ -53,19 +59,26 @@ class Holding:
         return self._watch.ratings if self._watch else ()
 
     def citations(self) -> Sequence[Citation]:
-        """Of what was said, thoughts aside."""
-        return self._matcher.citations() if self._matcher else ()
-
-    async def take(self, said: Said | None) -> Sequence[Said]:
-        if said is None:
+        """Of what went out, thoughts aside: a recitation as far as it went, what is withheld not at all."""
+        if self._matcher is None or self.reason not in (None, FinishReason.RECITATION):
             return ()
+        return [
+            one if one.end <= self._sent_bytes else replace(one, end=self._sent_bytes)
+            for one in self._matcher.citations()
+            if one.start < self._sent_bytes
+        ]
+
+    async def take(self, said: Said | None, *, due: bool = False) -> Sequence[Said]:
+        """``due``: what waits has waited for long enough."""
+        if said is None:
+            return await self.judge() if due else ()
         if self._matcher is not None and not said.thought:
             self._matcher.feed(said.text)
             if self._matcher.recites:
                 self.reason = FinishReason.RECITATION
                 return ()
         if self._watch is None:
-            return (said,)
+            return self._released((said,))
         if not self._unjudged:
             self._due = time.monotonic() + self._seconds
         self._held.append(said)
@@ -98,6 +111,11 @@ class Holding:
             return ()
         kept = 0 if ends else self._kept(self._watch.lag)
         released, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
+        return self._released(released)
+
+    def _released(self, released: Sequence[Said]) -> Sequence[Said]:
+        if self._matcher is not None:
+            self._sent_bytes += sum(len(said.text.encode()) for said in released if not said.thought)
         return released
 
     def _kept(self, lag: int) -> int:

@@ -34,7 +34,8 @@ class Judges:
     async def holding(self, policy: Policy) -> Holding:
         """For one answer."""
         watch = self._guard.watch(policy) if self._guard.watches(policy) else None
-        return Holding(watch, await self._works.matcher())
+        matcher = await self._works.matcher()
+        return Holding(watch, None if matcher.idle else matcher)
 
     async def aclose(self) -> None:
         await self._guard.aclose()
