@@ -116,8 +116,7 @@ def _transcriber(settings: Settings, engines: Mapping[str, Engine]) -> Transcrib
     if name == "none":
         return None
     if name in weights.OBSERVERS:
-        here = weights.cached(weights.OBSERVERS[name])
-        return Whisper(here or packaged() or _path(name), title="Whisper tiny.en", pull=_pull(name))
+        return Whisper(_path(name, instead=packaged()), title="Whisper tiny.en", pull=_pull(name))
     if (Path(name) / "model.bin").is_file():
         return Whisper(Path(name).absolute(), title=Path(name).name, pull="")
     raise SettingsError(
@@ -132,9 +131,9 @@ def _describer(media: Media, engines: Mapping[str, Engine]) -> Describer | None:
     return EngineDescriber(engines[media.describer], title=media.describer) if media.describer else None
 
 
-def _path(name: str) -> Path:
-    """Where the weights are, or will be."""
-    return weights.cached(weights.OBSERVERS[name]) or weights.cache_folder() / name
+def _path(name: str, instead: Path | None = None) -> Path:
+    """Where the weights are, or will be; ``instead`` serves as long as they are not there."""
+    return weights.cached(weights.OBSERVERS[name]) or instead or weights.cache_folder() / name
 
 
 def _pull(name: str) -> str:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geminid.cli.progress import shown, size
+from geminid.cli.reported import reported
 
 if TYPE_CHECKING:
     from geminid.citations.manifest import Source
@@ -156,13 +157,7 @@ def _counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """An error that the operator can mend ends the command with one line."""
+def _reported() -> contextlib.AbstractContextManager[None]:
     from geminid.citations.base import CitationsError
 
-    try:
-        yield
-    except CitationsError as error:
-        typer.echo(f"geminid: {error}", err=True)
-        raise typer.Exit(1) from None
+    return reported(CitationsError)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from geminid.cli.reported import reported
 
 if TYPE_CHECKING:
     from geminid.storage.sql.database import Checked
@@ -92,14 +93,8 @@ async def _check(url: str) -> Checked:
         await database.aclose()
 
 
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """An error that the operator can mend ends the command with one line."""
+def _reported() -> contextlib.AbstractContextManager[None]:
     from geminid.errors import Unavailable
     from geminid.storage.base import StorageError
 
-    try:
-        yield
-    except (StorageError, Unavailable) as error:
-        typer.echo(f"geminid: {error}", err=True)
-        raise typer.Exit(1) from None
+    return reported(StorageError, Unavailable)

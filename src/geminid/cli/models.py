@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +16,7 @@ import typer
 
 from geminid.cli import options
 from geminid.cli.progress import shown, size
+from geminid.cli.reported import reported
 from geminid.engines import weights
 from geminid.engines.weights import Weights, WeightsError
 from geminid.settings import SettingsError, load
@@ -139,11 +140,5 @@ def _row(model: Weights) -> list[str]:
     ]
 
 
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """An error that the user can mend ends the command with one line."""
-    try:
-        yield
-    except (WeightsError, SettingsError) as error:
-        typer.echo(f"geminid: {error}", err=True)
-        raise typer.Exit(1) from None
+def _reported() -> contextlib.AbstractContextManager[None]:
+    return reported(WeightsError, SettingsError)

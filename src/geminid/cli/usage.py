@@ -11,13 +11,14 @@ import datetime as dt
 import enum
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from geminid.cli import options
+from geminid.cli.reported import reported
 from geminid.cli.usage_report import GROUPINGS, grouping
 from geminid.settings import Settings, SettingsError, load
 
@@ -143,14 +144,8 @@ async def _opened(url: str) -> AsyncIterator[UsageRecords]:
         await database.aclose()
 
 
-@contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """An error that the operator can mend ends the command with one line."""
+def _reported() -> contextlib.AbstractContextManager[None]:
     from geminid.errors import ApiError
     from geminid.storage.base import StorageError
 
-    try:
-        yield
-    except (StorageError, ApiError) as error:
-        typer.echo(f"geminid: {error}", err=True)
-        raise typer.Exit(1) from None
+    return reported(StorageError, ApiError)

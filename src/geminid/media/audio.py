@@ -11,12 +11,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain, groupby
+from itertools import accumulate, chain, groupby
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from geminid.attachment import Kind
 from geminid.media import refusals
-from geminid.media.tracks import Track, Window, opened
+from geminid.media.tracks import Track, Window, opened, reached
 
 if TYPE_CHECKING:
     from av.filter import Graph
@@ -29,7 +29,6 @@ BLOCK_SECONDS = 30
 """As much as Whisper hears at once."""
 
 _SAMPLE_BYTES = 2
-_PROGRESS_SECONDS = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +68,9 @@ def seconds(file: BinaryIO, *, format: str, most_seconds: float = MOST_SECONDS) 
     Raises InvalidArgument as ``samples`` does.
     """
     window = Window(most_seconds=most_seconds)
-    total, told = 0.0, 0.0
     with opened(file, format, Kind.AUDIO, window) as track:
-        for frame in _frames(track):
-            total += frame.samples / frame.sample_rate
-            if total > window.limit:
-                raise window.exceeded(Kind.AUDIO)
-            if total - told >= _PROGRESS_SECONDS:
-                told = total
-                yield round(total, 3)
-    if not total:
-        raise refusals.unprocessable(Kind.AUDIO)
-    yield round(total, 3)
+        lengths = (frame.samples / frame.sample_rate for frame in _frames(track))
+        yield from reached(accumulate(lengths), window, Kind.AUDIO)
 
 
 def samples(

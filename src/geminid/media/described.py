@@ -16,7 +16,7 @@ from geminid.attachment import Kind, Resolution
 from geminid.media import audio, document, framing, image, refusals
 from geminid.media.base import Content
 from geminid.media.framing import time
-from geminid.media.measured import LONG, Measured, of_pages
+from geminid.media.measured import LONG, Measured, of_pages, samples_of
 from geminid.media.observers.base import Describer, Labeller, Observer, Picture, TextReader, Transcriber
 from geminid.media.pixels import Pixels
 from geminid.media.room import Room
@@ -181,14 +181,8 @@ class Describing:
                 yield frame
 
     async def _blocks(self, measured: Measured) -> AsyncGenerator[tuple[float, bytes], None]:
-        found = measured.found
-        window = found.attachment.window
-        job = self._workers.stream(
-            "audio.samples", found.content, limits=LONG,
-            format=found.mime_type, start=window.start, end=window.end,
-        )  # fmt: skip
-        progress = _Progress("sound", measured.seconds, window.start)
-        async with aclosing(job) as blocks:
+        progress = _Progress("sound", measured.seconds, measured.found.attachment.window.start)
+        async with aclosing(samples_of(measured, self._workers)) as blocks:
             async for value in blocks:
                 block = typed(audio.Block, value)
                 yield block.start, block.data

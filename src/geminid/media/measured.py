@@ -7,6 +7,7 @@ Nothing is recognised here, and of a recording that says how long it is only the
 from __future__ import annotations
 
 import math
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -90,6 +91,15 @@ async def _video(found: Found, workers: Workers, limits: MediaLimits) -> Measure
 def of_pages(pages: int) -> Limits:
     """For a document: a page that takes as long as it may is not to be followed by hundreds like it."""
     return Limits(cpu_seconds=10 + pages // 5)
+
+
+def samples_of(measured: Measured, workers: Workers) -> AsyncGenerator[Any, None]:
+    """The sound of what is meant of a recording: an ``audio.Block`` after the other, to be ``typed``."""
+    found = measured.found
+    window = found.attachment.window
+    return workers.stream(
+        "audio.samples", found.content, limits=LONG, format=found.mime_type, start=window.start, end=window.end
+    )
 
 
 def most_seconds(found: Found, limit: float) -> float:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from geminid.attachment import Picture, Resolution, Shown, Sound
 from geminid.media import audio, document, framing, image, refusals, video
 from geminid.media.framing import time
-from geminid.media.measured import LONG, Measured, of_pages
+from geminid.media.measured import LONG, Measured, of_pages, samples_of
 from geminid.media.room import Room
 from geminid.media.wav import wav
 from geminid.media.workers import Workers, typed
@@ -66,14 +66,8 @@ class Showing:
         return shown
 
     async def sound(self, measured: Measured) -> list[Shown]:
-        found = measured.found
-        window = found.attachment.window
-        job = self._workers.stream(
-            "audio.samples", found.content, limits=LONG,
-            format=found.mime_type, start=window.start, end=window.end,
-        )  # fmt: skip
         samples = bytearray()
-        async with aclosing(job) as blocks:
+        async with aclosing(samples_of(measured, self._workers)) as blocks:
             async for value in blocks:
                 block = typed(audio.Block, value)
                 self._count(measured, block.data)

@@ -18,6 +18,7 @@ from geminid.errors import ApiError, InvalidArgument
 from geminid.media import refusals
 from geminid.media.containers import BARE, MOST_PIXELS, decodable, demuxer_for, open_container
 
+_PROGRESS_SECONDS = 600
 _BROKEN = (OSError, ValueError, ArithmeticError, LookupError, MemoryError)
 """What PyAV raises for files that are not what they should be, beside FFmpeg's own errors."""
 _PADDING_SECONDS = 1.0
@@ -160,6 +161,23 @@ class Track:
 
         with suppress(FFmpegError):
             yield from self._container.demux(self.stream)
+
+
+def reached(times: Iterator[float], window: Window, kind: Kind) -> Iterator[float]:
+    """How far a recording was decoded, of ``times`` that only grow: every ten minutes, and at last all of it.
+
+    Raises InvalidArgument where that is nothing, or more than the window's limit.
+    """
+    time = told = 0.0
+    for time in times:
+        if time > window.limit:
+            raise window.exceeded(kind)
+        if time - told >= _PROGRESS_SECONDS:
+            told = time
+            yield round(time, 3)
+    if not time:
+        raise refusals.unprocessable(kind)
+    yield round(time, 3)
 
 
 @contextmanager

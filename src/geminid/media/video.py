@@ -15,7 +15,7 @@ from geminid.attachment import Kind
 from geminid.media import pixels, refusals
 from geminid.media.containers import MOST_PIXELS
 from geminid.media.pixels import Form, Pixels
-from geminid.media.tracks import Track, Window, opened
+from geminid.media.tracks import Track, Window, opened, reached
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -34,7 +34,6 @@ _LATENESS = 0.001
 """Of a frame's time: Matroska and Flash round to milliseconds."""
 _DISORDER_SECONDS = 1.0
 """A picture that comes this much earlier than the one before belongs to another recording."""
-_PROGRESS_SECONDS = 600
 _GRACE_SECONDS = 10.0
 """So much of a film may be faster than ``MOST_RATE``: files begin with odd times."""
 _NOISE_PIXELS, _NOISE_LEVELS = 2, 48
@@ -92,17 +91,8 @@ def seconds(file: BinaryIO, *, format: str, most_seconds: float = MOST_SECONDS) 
     Raises InvalidArgument as ``frames`` does.
     """
     window = Window(most_seconds=most_seconds)
-    time, told = 0.0, 0.0
     with opened(file, format, Kind.VIDEO, window) as track:
-        for time, _ in _timed(track, 0.0):
-            if time > window.limit:
-                raise window.exceeded(Kind.VIDEO)
-            if time - told >= _PROGRESS_SECONDS:
-                told = time
-                yield round(time, 3)
-    if not time:
-        raise refusals.unprocessable(Kind.VIDEO)
-    yield round(time, 3)
+        yield from reached((time for time, _ in _timed(track, 0.0)), window, Kind.VIDEO)
 
 
 def frames(
