@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 SEEDS ?= seeds
 
-.PHONY: serve test lint fix bench docs seeds clients suites clean
+.PHONY: serve test lint fix bench endurance peers docs seeds clients suites clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -39,6 +39,20 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/storage.py
 	$(BIN)/python bench/admission.py
 	$(BIN)/python bench/metering.py
+	$(BIN)/python bench/prefixes.py
+
+# Kills servers and replicas under load, floods them, and adds up what they recorded, for half an hour. DATABASE is the
+# URL of a PostgreSQL to experiment with.
+endurance: $(VENV)/.test
+	$(BIN)/python bench/crash.py
+	$(BIN)/python bench/usage_totals.py
+	$(if $(DATABASE),$(BIN)/python bench/crash.py --database $(DATABASE))
+	$(if $(DATABASE),$(BIN)/python bench/quotas.py $(DATABASE))
+	$(BIN)/python bench/failover.py
+
+# geminid beside other gateways, which are installed into the user's cache: make peers ARGS="--quick"
+peers: $(VENV)/.test
+	$(BIN)/python bench/peers.py $(ARGS)
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test

@@ -61,7 +61,7 @@ def answering() -> Handler:
     async def answers(call: Call) -> Stream:
         assert isinstance(call.request, GenerateContentRequest)
         generation = to_generation(call.request, model.profile, engine.capabilities)
-        async with slots:
+        async with call.turn, slots:
             events = [event async for event in engine.generate(generation)]
         text = "".join(event.text for event in events if isinstance(event, Delta))
         yield GenerateContentResponse(

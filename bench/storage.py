@@ -69,8 +69,8 @@ async def rates(database: Database, tag: str, writes: int) -> list[Rate]:
     """All that is measured of one database."""
 
     def content(number: int) -> Awaitable[object]:
-        record = CachedContentRecord(f"{tag}{number}", "p", "l", "m", NOW, NOW, NOW + HOUR, BODY)
-        return database.cached_contents.create(record)
+        record = CachedContentRecord(f"{tag}{number}", "p", "l", "m", NOW, NOW, NOW + HOUR)
+        return database.cached_contents.create(record, BODY)
 
     def found(number: int) -> Awaitable[object]:
         return database.cached_contents.get("p", "l", f"{tag}{number}", NOW)

@@ -42,8 +42,9 @@ def summary(chunks: list[dict[str, Any]]) -> Answer:
 
 
 def counts(chunk: dict[str, Any]) -> dict[str, int]:
-    names = ("promptTokenCount", "candidatesTokenCount", "totalTokenCount", "thoughtsTokenCount")
-    return {name: chunk["usageMetadata"][name] for name in names if chunk["usageMetadata"].get(name)}
+    names = ("prompt", "cachedContent", "candidates", "total", "thoughts")
+    told = {name: chunk["usageMetadata"].get(name) for name in (f"{name}TokenCount" for name in names)}
+    return {name: count for name, count in told.items() if count}
 
 
 def spoken(pieces: list[dict[str, Any]], usage: dict[str, int]) -> Answer:
@@ -167,6 +168,7 @@ async def through_openai(server: Any, model: str, request: Any) -> Answer:
 def usage_of(usage: dict[str, Any]) -> dict[str, int]:
     counts = {
         "promptTokenCount": usage["prompt_tokens"],
+        "cachedContentTokenCount": usage.get("prompt_tokens_details", {}).get("cached_tokens"),
         "candidatesTokenCount": usage["completion_tokens"],
         "totalTokenCount": usage["total_tokens"],
         "thoughtsTokenCount": usage.get("completion_tokens_details", {}).get("reasoning_tokens"),
@@ -334,6 +336,17 @@ def name_of(door: Any) -> str:
     return str(door.__name__.removeprefix("through_"))
 
 
+async def cached(server: Any, door: Any, model: str, cache: Any) -> str:
+    """Creates a cache where the door looks for it; gives back its name."""
+    home = "projects/p/locations/l"
+    path, name = f"/v1/{home}/cachedContents", f"{home}/publishers/google/models/{model}"
+    if door is through_developer:
+        path, name = "/v1beta/cachedContents?key=k", f"models/{model}"
+    async with server.session.post(server.url + path, json={"model": name, **cache}) as response:
+        assert response.status == 200, await response.text()
+        return str((await response.json())["name"])
+
+
 PAIRS = [(case, door) for door in DOORS for case in CASES if name_of(door) not in case.get("not_through", {})]
 
 
@@ -342,7 +355,11 @@ async def test_case(start: Any, case: dict[str, Any], door: Any) -> None:
     script = case.get("engine", {"chunks": ["unexpected"]})
     server = await start(*(script if isinstance(script, list) else [script]))
 
-    got = await door(server, case.get("model", "gemini-1.5-flash-002"), request_of(case))
+    model, request = case.get("model", "gemini-1.5-flash-002"), request_of(case)
+    if "cache" in case:
+        request["cachedContent"] = await cached(server, door, model, case["cache"])
+
+    got = await door(server, model, request)
 
     assert got == expected(case, got, BLIND.get(door, set()))
 

@@ -39,7 +39,6 @@ from geminid.doors.tls import TlsLimits, TlsListener
 from geminid.doors.tokens import token_routes
 from geminid.doors.uploads import FRAMING_BYTES, UPLOADS, UploadDoor
 from geminid.gates.auth import Authenticate, Open, Strict
-from geminid.gates.metering import Metering
 from geminid.gates.observe import Observe
 from geminid.gemini.caching import Minimum
 from geminid.media.base import File
@@ -50,6 +49,7 @@ from geminid.service.files import FileService
 from geminid.service.garden import ModelGardenService, ModelService
 from geminid.service.generative import PredictionService
 from geminid.service.judges import Judges
+from geminid.service.prefixes import Prefixes
 from geminid.service.tokens import LlmUtilityService
 from geminid.settings import Settings
 from geminid.storage.durable import state_folder
@@ -72,20 +72,23 @@ class App:
 
     def __init__(self, settings: Settings, state: Path | None = None) -> None:
         self.settings = settings
-        self.registry = registry_of(settings)
-        self.observe = Observe()
         self._state = state or state_folder()
+        self.registry = registry_of(settings, self._state / "prefixes")
         self._credentials = FileCredentials(self._state / "credentials.json")
         self._uploads = Uploads(self._state / "files", total_bytes=settings.server.files_bytes)
         self._files = FileService(self._uploads)
         self.understanding = understanding_of(settings, self.registry.observing, self._uploaded)
         self._works = works_of(settings.citations, self._state / "citations")
         self.judges = Judges(guard_of(settings.safety, self.registry.observing), self._works)
-        self._stores = Stores(settings.storage, self._state)
+        self._stores = Stores(settings.storage, self._state, self._forget)
+        self._prefixes = Prefixes(
+            self._stores.cached_contents, self.registry, seconds=settings.caching.read_seconds
+        )
         self.lanes = lanes_of(settings, self.registry)
         self._served = finding(self.registry)
-        self._quotas = quotas_of(settings.quotas, self._stores.buckets, self._served)
+        self._quotas = quotas_of(settings.quotas, self._stores, self._served)
         self._recorder = self._new_recorder()
+        self.observe = Observe(self._recorder.add if self._recorder else None)
         self._gates = self._all_gates()
         server = settings.server
         handlers = self._handlers()
@@ -117,13 +120,16 @@ class App:
         """What every call passes, in this order."""
         strict = self.settings.auth.mode == "strict"
         policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
-        metered = [Metering(self._recorder.add)] if self._recorder else []
-        return [self.observe, Authenticate(policy), *metered]
+        return [self.observe, Authenticate(policy)]
 
     def _generation_gates(self) -> list[Gate]:
         """What a call that generates passes after those."""
         admission = admission_of(self._served, self.lanes)
-        return [self._quotas, admission] if self._quotas else [admission]
+        return [admission, self._quotas] if self._quotas else [admission]
+
+    async def _forget(self) -> None:
+        """Has engines forget what is not cached any more."""
+        await self._prefixes.sweep()
 
     async def _uploaded(self, file_id: str, owner: str) -> File:
         path, mime_type = await self._files.find(file_id, owner)
@@ -136,8 +142,10 @@ class App:
         prompts = CachedPrompts(records, self.registry, clock=clock)
         prediction = PredictionService(self.registry, self.understanding, self.judges, prompts)
         minimum = Minimum(self.settings.caching.minimum_tokens, self.settings.caching.minimum)
-        caches = GenAiCacheService(records, self.registry, self.understanding, minimum=minimum, clock=clock)
-        llm_utility = LlmUtilityService(self.registry, self.understanding)
+        caches = GenAiCacheService(
+            records, self.registry, self.understanding, self._prefixes, minimum=minimum, clock=clock
+        )
+        llm_utility = LlmUtilityService(self.registry, self.understanding, prompts)
         garden = ModelGardenService(self.registry)
         return {
             routes.GENERATE_CONTENT: chain(generating, prediction.generate_content),
@@ -191,6 +199,8 @@ class App:
                     self.observe,
                     lambda: self.judges.failures,
                     lambda: self._recorder.lost if self._recorder else 0,
+                    self.lanes.values(),
+                    self._quotas,
                 ),
                 *self._token_routes(),
                 Mount("", first_of),
@@ -247,6 +257,7 @@ class App:
         await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
         if self._quotas:
             await self._quotas.aclose()
+        await self._prefixes.aclose()
         await self.understanding.aclose()
         await self.judges.aclose()
         await asyncio.gather(*(engine.aclose() for engine in self.registry.all_engines()))

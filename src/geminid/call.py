@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -39,7 +40,8 @@ class Call:
 
     ``method`` is the full gRPC name without the leading slash
     (``google.cloud.aiplatform.v1.PredictionService.GenerateContent``), ``deadline`` is monotonic seconds.
-    ``media`` is what of the prompt's count is not text, as ``Generation.media_tokens`` tells it.
+    ``media`` is what of the prompt's count is not text, as ``Generation.media_tokens`` tells it. ``turn`` is
+    entered for each answer and held while the engine writes it; entering may wait, and raises ApiError.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Call:
     credentials: Credentials = Credentials()
     principal: Principal | None = None
     deadline: float | None = None
+    turn: AbstractAsyncContextManager[None] = field(default_factory=nullcontext)
     model: str = ""
     usage: Usage | None = None
     media: Mapping[Kind, int] = field(default_factory=dict)
@@ -67,6 +70,11 @@ class Call:
     def owner(self) -> str:
         """Whose files and caches the caller sees: its project's; empty where nobody is told apart."""
         return (self.principal.project if self.principal else None) or ""
+
+    @property
+    def tenant(self) -> str:
+        """Who is accounted for: the caller's project, or the one that the resource names where nobody checks."""
+        return self.owner or self.project or ""
 
     @property
     def rpc(self) -> str:

@@ -131,6 +131,18 @@ class Thinking:
     effort: Literal["minimal", "low", "medium", "high"] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What of a prompt was cached: system paragraphs, functions, the first ``turns``, and ``pieces`` of the next.
+
+    ``key`` names it.
+    """
+
+    key: str
+    turns: int
+    pieces: int = 0
+
+
 _SEED_STEP = 0x9E3779B1
 """An odd number far from small ones, so that the candidates of neighbouring seeds do not coincide."""
 
@@ -140,7 +152,9 @@ class Generation:
     """One prompt for one engine: system paragraphs, turns in order (the last asks), and how to answer.
 
     ``candidates`` answers are wanted; an engine gives one, and is asked so many times. With ``tools`` the
-    ``constraint`` holds for the text alone. ``thinking`` is None where the model decides.
+    ``constraint`` holds for the text alone. ``thinking`` is None where the model decides. What an engine remembers
+    of a prompt it uses for the same ``tenant`` alone, since time tells what others asked; a ``prefix`` will be
+    asked with again, and is worth remembering for long.
     """
 
     turns: tuple[Turn, ...]
@@ -150,6 +164,26 @@ class Generation:
     constraint: Constraint | None = None
     tools: Tools | None = None
     thinking: Thinking | None = None
+    tenant: str = ""
+    prefix: Prefix | None = None
+
+    @property
+    def head(self) -> Generation:
+        """The prefix alone, with nothing asked: what an engine reads to know it."""
+        assert self.prefix is not None
+        turns, pieces = self.turns[: self.prefix.turns], self.prefix.pieces
+        if pieces:
+            begun = self.turns[self.prefix.turns]
+            turns = (*turns, replace(begun, pieces=begun.pieces[:pieces]))
+        return Generation(
+            turns,
+            self.system,
+            Sampling(temperature=0, max_output_tokens=1),
+            tools=self.tools,
+            thinking=self.thinking,
+            tenant=self.tenant,
+            prefix=self.prefix,
+        )
 
     def for_candidate(self, index: int) -> Generation:
         """The same for one of several candidates, each with a seed of its own when a seed is given."""

@@ -64,6 +64,18 @@ class Auth(_Table, frozen=True):
     account: str = ""
 
 
+class Pool(_Table, frozen=True):
+    """``[engines.NAME.pool]``: how an engine with replicas treats them, ``engines/pool/policy.py``."""
+
+    check_seconds: Seconds = 5
+    first_token_seconds: Seconds = 60
+    tries: Count = 3
+    failures: Count = 3
+    ejection_seconds: Seconds = 5
+    slow_start_seconds: Seconds = 30
+    overload: Annotated[float, Meta(ge=1)] = 2
+
+
 class _Engine(_Table, frozen=True, kw_only=True):
     """What engines of all kinds have: ``running`` answers at the same time, and how many calls may wait."""
 
@@ -72,7 +84,11 @@ class _Engine(_Table, frozen=True, kw_only=True):
 
 
 class Llama(_Engine, frozen=True, tag="llama", tag_field="kind"):
-    """``[engines.NAME] kind = "llama"``: the embedded llama.cpp server on weights that geminid keeps."""
+    """``[engines.NAME] kind = "llama"``: the embedded llama.cpp server on weights that geminid keeps.
+
+    With ``replicas`` there are several of it, which share the cores. ``prefix_mib`` is how much disk the states of
+    cached prefixes may take, 0 for none.
+    """
 
     weights: str = "smollm2-135m"
     threads: Count | None = None
@@ -80,19 +96,34 @@ class Llama(_Engine, frozen=True, tag="llama", tag_field="kind"):
     slots: Count | None = None
     projector: str | None = None
     system: str | None = None
+    prefix_mib: Annotated[int, Meta(ge=0)] = 2048
+    replicas: Count = 1
+    pool: Pool = Pool()
 
 
 class OpenAI(_Engine, frozen=True, tag="openai", tag_field="kind"):
-    """``[engines.NAME] kind = "openai"``: a server that speaks the OpenAI chat API."""
+    """``[engines.NAME] kind = "openai"``: a server that speaks the OpenAI chat API, or several with one model.
 
-    url: str
+    One server is at ``url``, several are at ``urls``. ``ca`` is a file with the certificates to trust.
+    """
+
+    url: str = ""
+    urls: tuple[str, ...] = ()
     model: str = ""
     api_key_env: str | None = None
-    dialect: Literal["generic", "llama", "vllm"] = "generic"
+    api_key_header: str = "Authorization"
+    ca: str | None = None
+    dialect: Literal["auto", "generic", "llama", "lmstudio", "ollama", "sglang", "tgi", "vllm"] = "auto"
     context_tokens: Count | None = None
     sees: bool | None = None
     hears: bool | None = None
     system: str | None = None
+    pool: Pool = Pool()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where the server is, or the servers are."""
+        return self.urls or (self.url,)
 
 
 class Scripted(_Engine, frozen=True, tag="scripted", tag_field="kind"):
@@ -157,16 +188,25 @@ class Citations(_Table, frozen=True):
 
 
 class Storage(_Table, frozen=True):
-    """``[storage]``: the database, a file in the state folder unless ``url`` names another."""
+    """``[storage]``: the database, a file in the state folder unless ``url`` names another.
+
+    ``blobs`` is the folder or bucket of what is too large for it, ``blobs_endpoint`` the server of the bucket.
+    """
 
     url: str = ""
+    blobs: str = ""
+    blobs_endpoint: str = ""
 
 
 class Caching(_Table, frozen=True):
-    """``[caching]``: how many tokens a cached content has at least, for all models or by id in ``minimum``."""
+    """``[caching]``: how many tokens a cached content has at least, for all models or by id in ``minimum``.
+
+    ``read_seconds`` is how long its creation waits for the engine to read it.
+    """
 
     minimum_tokens: Annotated[int, Meta(ge=0)] = 1
     minimum: dict[str, int] = {}
+    read_seconds: Annotated[float, Meta(ge=0)] = 30
 
 
 class QuotaLimits(_Table, frozen=True):
@@ -188,6 +228,7 @@ class Quotas(QuotaLimits, frozen=True):
     """``[quotas]``: the limits of every project at every model."""
 
     burst_seconds: Seconds = 1
+    when_unreachable: Literal["allow", "refuse"] = "allow"
     rules: list[QuotaRule] = []
 
 

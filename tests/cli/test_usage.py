@@ -24,7 +24,7 @@ def a_record(id: str, labels: Mapping[str, str], *, days_ago: int = 0, code: str
     time = dt.datetime.now(dt.UTC) - dt.timedelta(days=days_ago)
     return UsageRecord(
         id, time, "p", "me", "gemini-2.5-flash", "GenerateContent", code, "STOP", labels,
-        {"TEXT": 12, "IMAGE": 258}, {"TEXT": 1_030}, 100, 5, 0.5,
+        {"TEXT": 12, "IMAGE": 258}, {"TEXT": 1_030}, {"TEXT": 12, "IMAGE": 88}, 5, 0.5,
     )  # fmt: skip
 
 
@@ -105,6 +105,7 @@ def test_json_has_the_sum_of_all(usage: Callable[..., str], keep: Keep) -> None:
 
     assert told["by"] == "code"
     assert told["rows"][0]["promptByModality"] == {"TEXT": 24, "IMAGE": 516}
+    assert told["rows"][0]["cachedByModality"] == {"TEXT": 24, "IMAGE": 176}
     assert told["total"]["outputTokens"] == 2_060
 
 

@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,14 @@ PROMPT = "Why is the sky blue?"
 TEXT = "This is a scripted answer."
 SQUARE = "iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR4nGP8z4AdMOEQH6QSAM1BAQ/oQeJvAAAAAElFTkSuQmCC"
 """A picture, red, of 8 x 8 pixels."""
+PAGE = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
+    b"2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"
+    b"3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\ntrailer<</Root 1 0 R>>\n"
+)
+"""A document of one empty page."""
+PAPERS = ("2312.11805v3.pdf", "2403.05530.pdf")
+"""What Google's pages on context caching keep, below ``gs://cloud-samples-data/generative-ai/pdf/``."""
 
 LICENCE = (
     "Whoever holds a copy of this drawing may build from it, sell what was built, and change the drawing, as long "
@@ -115,12 +124,18 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose answer is fixed; it has ``gs://bucket/a.png``."""
+    """A server whose answer is fixed; it has ``gs://bucket/a.png``, and ``PAPERS`` where Google has them."""
     folder = tmp_path_factory.mktemp("scripted")
     (folder / "bucket").mkdir()
     (folder / "bucket" / "a.png").write_bytes(base64.b64decode(SQUARE))
+    papers = folder / "samples" / "generative-ai" / "pdf"
+    papers.mkdir(parents=True)
+    for name in PAPERS:
+        (papers / name).write_bytes(PAGE)
+    buckets = {"bucket": folder / "bucket", "cloud-samples-data": folder / "samples"}
     config = folder / "geminid.toml"
-    config.write_text(f'engine = "scripted"\n[media.buckets]\nbucket = "{folder / "bucket"}"\n')
+    lines = [f'{name} = "{path}"' for name, path in buckets.items()]
+    config.write_text("\n".join(['engine = "scripted"', "[media.buckets]", *lines]))
     yield from _serve(folder, "--config", str(config))
 
 
@@ -269,4 +284,47 @@ def expected_of_judged() -> dict[str, Any]:
             "Text not available. Response was blocked due to SAFETY",
             "Candidate was blocked due to SAFETY",
         ],
+    }
+
+
+@pytest.fixture
+def caches_variables() -> dict[str, str]:
+    """What the programs that keep contents are told: a project of their own, and what they put into caches."""
+    return {
+        "PROJECT": f"project-{uuid.uuid4().hex[:8]}",
+        "SYSTEM": "You read closely.",
+        "PAPERS": " ".join(f"gs://cloud-samples-data/generative-ai/pdf/{name}" for name in PAPERS),
+        "PAGE": base64.b64encode(PAGE).decode(),
+        "PICTURE": SQUARE,
+    }
+
+
+@pytest.fixture(scope="session")
+def expected_of_caches() -> dict[str, Any]:
+    """What programs that keep contents report: each of them reports a part of this.
+
+    ``usage`` is of the prompt, what is cached of it, and all; ``lives`` are seconds; ``gone`` is what a cache that
+    was deleted gives when it is used and when it is looked for.
+    """
+    return {
+        "made": ["papers", 520],
+        "named": True,
+        "text": TEXT,
+        "stream": TEXT,
+        "usage": [526, 520, 532],
+        "usage_in_stream": [526, 520, 532],
+        "details": [["DOCUMENT", 516], ["TEXT", 4]],
+        "listed": True,
+        "got": ["papers", True],
+        "lives": [3600, 7200],
+        "until": True,
+        "gone": [404, 404],
+        "called": ["get_time", {"zone": "1"}],
+        "of_all": True,
+        "pictured": ["IMAGE", 258],
+        "async": [TEXT, TEXT],
+        "async_usage": [526, 520, 532],
+        "async_lives": [3600, 7200],
+        "async_listed": True,
+        "async_gone": [404],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from google import genai
@@ -14,6 +15,7 @@ from google.genai import errors, types
 from google.oauth2.credentials import Credentials
 
 MODEL = "gemini-2.5-flash"
+PROGRAM = Path(__file__).parent / "matrix" / "python" / "caches_genai.py"
 DOCUMENT = "The keeper of the lighthouse wrote down the weather of every single day. " * 20
 
 
@@ -59,6 +61,18 @@ def test_a_cache_from_its_making_to_its_end(client: genai.Client) -> None:
         client.models.generate_content(model=MODEL, contents="And?", config={"cached_content": made.name})
 
 
+@pytest.mark.parametrize("mode", ["v1", "v1beta1", "developer"])
+def test_what_a_program_gets(
+    ask: Callable[..., dict[str, Any]],
+    caches_variables: dict[str, str],
+    expected_of_caches: dict[str, Any],
+    mode: str,
+) -> None:
+    expected = expected_of_caches | ({"gone": [403, 403], "async_gone": [403]} if mode == "developer" else {})
+
+    assert ask(sys.executable, PROGRAM, mode, **caches_variables) == expected
+
+
 def test_what_was_used_is_told_by_label(scripted: Server) -> None:
     client = genai.Client(
         vertexai=True, project="p", location="us-central1", credentials=Credentials("any"),
@@ -79,6 +93,6 @@ def labels_told(server: Server) -> set[str]:
     for _ in range(20):
         told = subprocess.run([*command, "--format", "json"], capture_output=True, text=True, timeout=60)
         assert told.returncode == 0, told.stderr
-        if groups := {row["group"] for row in json.loads(told.stdout)["rows"]}:
+        if groups := {row["group"] for row in json.loads(told.stdout)["rows"] if row["group"]}:
             return groups
     return set()

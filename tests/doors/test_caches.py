@@ -32,8 +32,11 @@ from geminid.doors.rest import RestDoor
 from geminid.engines.scripted import Scripted
 from geminid.gemini.profiles import Catalogue
 from geminid.media.understand import Understanding
+from geminid.service.cached import CachedPrompts
 from geminid.service.caching import GenAiCacheService
+from geminid.service.prefixes import Prefixes
 from geminid.service.registry import Registry
+from geminid.service.tokens import LlmUtilityService
 from geminid.storage.sql.database import open_database
 from geminid.wire import developer_routes, routes
 from geminid.wire.caching import (
@@ -79,8 +82,13 @@ async def handlers(
 ) -> AsyncIterator[dict[str, Handler]]:
     """By the names of methods."""
     database = await open_database(f"sqlite:///{tmp_path / 'geminid.db'}")
-    service = GenAiCacheService(database.cached_contents, Registry(Catalogue(), Scripted(), {}), understanding)
+    registry = Registry(Catalogue(), Scripted(), {})
+    service = GenAiCacheService(
+        database.cached_contents, registry, understanding, Prefixes(database.cached_contents, registry)
+    )
+    prompts = CachedPrompts(database.cached_contents, registry)
     yield {
+        "CountTokens": LlmUtilityService(registry, understanding, prompts).count_tokens,
         "CreateCachedContent": recorder.watch(service.create_cached_content),
         "GetCachedContent": recorder.watch(service.get_cached_content),
         "ListCachedContents": recorder.watch(service.list_cached_contents),
@@ -228,6 +236,61 @@ async def test_the_developer_api_names_a_model_that_is_not_there(ask: Any) -> No
     assert answer["error"]["message"].startswith(
         "models/gemini-9 is not found for API version v1beta, or is not supported for createCachedContent."
     )
+
+
+def counting(name: str, **fields: Any) -> Any:
+    contents = [{"role": "user", "parts": [{"text": "Who wrote it?"}]}]
+    whole = {"model": "models/gemini-2.5-flash", "contents": contents, "cachedContent": name}
+    return {"generateContentRequest": whole | fields}
+
+
+COUNT = "/v1beta/models/gemini-2.5-flash:countTokens"
+
+
+async def test_the_developer_api_counts_with_what_is_cached(ask: Any) -> None:
+    _, created = await ask("POST", "/v1beta/cachedContents", BOOK | {"model": "models/gemini-2.5-flash"})
+
+    status, counted = await ask("POST", COUNT, counting(created["name"]))
+    _, without = await ask("POST", COUNT, counting(""))
+
+    assert status == 200
+    assert counted == {
+        "totalTokens": without["totalTokens"] + 5,
+        "cachedContentTokenCount": 5,
+        "promptTokensDetails": [{"modality": "TEXT", "tokenCount": without["totalTokens"] + 5}],
+        "cacheTokensDetails": [{"modality": "TEXT", "tokenCount": 5}],
+    }
+
+
+@pytest.mark.parametrize(
+    ("model", "fields", "status", "message"),
+    [
+        ("gemini-2.5-flash", {"cachedContent": "cachedContents/none"}, 403, "CachedContent not found"),
+        ("gemini-2.5-flash", {"cachedContent": "none"}, 400, "Invalid CachedContent name: none."),
+        (
+            "gemini-2.5-flash",
+            {"systemInstruction": {"parts": [{"text": "Hi"}]}},
+            400,
+            "CachedContent can not be used",
+        ),
+        ("gemini-2.5-pro", {}, 400, "Model used by GenerateContent request (models/gemini-2.5-pro) and "),
+    ],
+)
+async def test_a_count_with_a_cache_is_refused_as_a_generation_is(
+    ask: Any, model: str, fields: Any, status: int, message: str
+) -> None:
+    _, created = await ask("POST", "/v1beta/cachedContents", BOOK | {"model": "models/gemini-2.5-flash"})
+
+    told, answer = await ask("POST", COUNT.replace("gemini-2.5-flash", model), counting(created["name"], **fields))
+
+    assert (told, answer["error"]["message"][: len(message)]) == (status, message)
+
+
+async def test_vertex_knows_no_cache_in_a_count(ask: Any) -> None:
+    status, answer = await ask("POST", f"/v1/{MODEL}:countTokens", {"cachedContent": "cachedContents/1"})
+
+    assert status == 400
+    assert 'Unknown name "cachedContent": Cannot find field.' in answer["error"]["message"]
 
 
 # Google's clients.

@@ -73,6 +73,8 @@ class FakeServer:
     headers: list[dict[str, str]] = field(default_factory=list)
     active: int = 0
     counted: int = 0
+    details: dict[str, Any] = field(default_factory=dict)
+    """What other routes answer, by their paths."""
     speaker: Scripted = field(default_factory=lambda: Scripted(SCRIPT))
 
     @property
@@ -123,6 +125,10 @@ class FakeServer:
         body = await request.json()
         (count,) = await self.speaker.count_tokens([body.get("prompt", body.get("content"))])
         return web.json_response({"count": count})
+
+    async def detail(self, request: web.Request) -> web.Response:
+        told = self.details.get(request.path)
+        return web.Response(status=404) if told is None else web.json_response(told)
 
     async def models(self, request: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": "first", "max_model_len": 4096}, {"id": "second"}]})
@@ -228,6 +234,7 @@ async def fake() -> AsyncIterator[FakeServer]:
     app.router.add_post("/tokenize", server.tokenize)
     app.router.add_get("/v1/models", server.models)
     app.router.add_get("/health", server.models)
+    app.router.add_route("*", "/{path:.*}", server.detail)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

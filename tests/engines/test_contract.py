@@ -16,6 +16,7 @@ import pytest
 from geminid.engines.base import Engine, State
 from geminid.engines.llama import SMALL_MODEL_BOUNDS, Llama
 from geminid.engines.openai_http import OpenAIHTTP
+from geminid.engines.pool import Pool
 from geminid.generation import (
     Called,
     Calling,
@@ -93,6 +94,21 @@ async def openai_http(fake: Any) -> AsyncIterator[Subject]:
 
 
 @pytest.fixture
+async def pool(fake: Any) -> AsyncIterator[Subject]:
+    def make() -> OpenAIHTTP:
+        return OpenAIHTTP(fake.url, "any", dialect="vllm")
+
+    engine = Pool({"one": make, "two": make})
+    await engine.start()
+
+    async def busy() -> int:
+        return fake.active
+
+    yield await Subject(engine, busy, thinks=True).ready()
+    await engine.aclose()
+
+
+@pytest.fixture
 async def openai_http_on_llama(child: Any) -> AsyncIterator[Subject]:
     process, told = child
     url = f"http://127.0.0.1:{told.port}"
@@ -119,12 +135,27 @@ async def llama(smollm2: Any) -> AsyncIterator[Subject]:
     await engine.aclose()
 
 
+@pytest.fixture
+async def pool_of_llamas(smollm2: Any) -> AsyncIterator[Subject]:
+    children = [Llama(smollm2, slots=2, context_tokens=4096, threads=1) for _ in range(2)]
+    engine = Pool({f"child {number}": lambda child=child: child for number, child in enumerate(children)})
+    await engine.start()
+
+    async def busy() -> int:
+        return sum(child.active for child in children)
+
+    yield await Subject(engine, busy).ready()
+    await engine.aclose()
+
+
 @pytest.fixture(
     params=[
         "scripted",
         "openai_http",
+        "pool",
         pytest.param("openai_http_on_llama", marks=pytest.mark.model),
         pytest.param("llama", marks=pytest.mark.model),
+        pytest.param("pool_of_llamas", marks=pytest.mark.model),
     ]
 )
 def subject(request: pytest.FixtureRequest) -> Subject:

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import web
 
 from geminid import errors
-from geminid.engines.dialects import GENERIC, LLAMA, VLLM, Dialect
-from geminid.engines.served import ASSUMED_WINDOW, Served
+from geminid.engines.dialects import ASSUMED_WINDOW, GENERIC, LLAMA, VLLM, Dialect
+from geminid.engines.served import Served
 from geminid.engines.upstream import Upstream
 
 VLLM_ROW = {"id": "m", "object": "model", "owned_by": "vllm", "max_model_len": 4096}

@@ -13,7 +13,7 @@ import pytest
 from geminid.call import Call, Handler, Stream, chain
 from geminid.errors import EXPIRED, OVERLOADED, ApiError, DeadlineExceeded, Unavailable
 from geminid.gates.admission import Admission
-from geminid.gates.lanes import Lane
+from geminid.gates.lanes import Lane, Reason
 from geminid.gates.observe import Observe
 from geminid.wire.generation import GenerateContentRequest, GenerateContentResponse, GenerationConfig
 
@@ -30,7 +30,10 @@ def a_call(
 
 @dataclass
 class Engine:
-    """Answers with two messages, the second when it is told to go on. Knows who runs, and who ran when."""
+    """Answers with two messages, the second when it is told to go on. Knows who runs, and who ran when.
+
+    Between what comes before it and what it does, a call enters its turn.
+    """
 
     running: list[str] = field(default_factory=list)
     began: list[str] = field(default_factory=list)
@@ -39,15 +42,16 @@ class Engine:
 
     async def __call__(self, call: Call) -> Stream:
         name = call.request.model  # type: ignore[attr-defined]
-        self.running.append(name)
-        self.began.append(name)
-        self.most = max(self.most, len(self.running))
-        try:
-            yield GenerateContentResponse()
-            await self._go_on.setdefault(name, asyncio.Event()).wait()
-            yield GenerateContentResponse()
-        finally:
-            self.running.remove(name)
+        async with call.turn:
+            self.running.append(name)
+            self.began.append(name)
+            self.most = max(self.most, len(self.running))
+            try:
+                yield GenerateContentResponse()
+                await self._go_on.setdefault(name, asyncio.Event()).wait()
+                yield GenerateContentResponse()
+            finally:
+                self.running.remove(name)
 
     def end(self, name: str) -> None:
         self._go_on.setdefault(name, asyncio.Event()).set()
@@ -139,7 +143,7 @@ async def test_a_full_queue_refuses_in_the_words_of_google(world: Build, eventua
     with pytest.raises(Unavailable, match=OVERLOADED):
         await here.ask("c")
 
-    assert here.lane.refused == 1
+    assert here.lane.refused == {Reason.FULL: 1}
     here.engine.end("a")
     here.engine.end("b")
     await asyncio.gather(*tasks)
@@ -266,10 +270,138 @@ async def test_a_stream_holds_its_place_until_it_is_left(world: Build) -> None:
     assert here.lane.taken == 0
 
 
+async def test_what_comes_before_and_after_the_engine_holds_no_place(world: Build) -> None:
+    here = world()
+
+    async def answers(call: Call) -> Stream:
+        yield GenerateContentResponse()
+        async with call.turn:
+            yield GenerateContentResponse()
+        yield GenerateContentResponse()
+
+    async with aclosing(chain([Admission(lambda call: here.lane)], answers)(a_call())) as stream:
+        taken = [here.lane.taken async for _ in stream]
+
+    assert taken == [0, 1, 0]
+
+
+async def test_what_could_not_start_in_time_is_refused_before_anything_is_done(
+    world: Build, eventually: Eventually
+) -> None:
+    here = world(waiting=0)
+    task = here.ask("a")
+    await eventually(lambda: here.engine.running)
+    prepared: list[Call] = []
+
+    async def prepares(call: Call) -> Stream:
+        prepared.append(call)
+        yield GenerateContentResponse()
+
+    with pytest.raises(Unavailable, match=OVERLOADED):
+        await count(chain([Admission(lambda call: here.lane)], prepares)(a_call()))
+
+    assert prepared == []
+    here.engine.end("a")
+    await task
+
+
+async def test_each_answer_gives_its_place_back_when_it_is_written() -> None:
+    lane = Lane(lambda: 3, waiting=0, seconds=1)
+    taken = []
+
+    async def answers(call: Call) -> Stream:
+        async with call.turn:
+            async with call.turn:
+                taken.append(lane.taken)
+            taken.append(lane.taken)
+        taken.append(lane.taken)
+        yield GenerateContentResponse()
+
+    await count(chain([Admission(lambda call: lane)], answers)(a_call(candidates=3)))
+
+    assert [*taken, lane.taken] == [3, 2, 1, 0]
+
+
+async def test_answers_that_are_refused_are_refused_together(world: Build, eventually: Eventually) -> None:
+    here = world(places=2, seconds=0.01)
+    began: list[int] = []
+
+    async def one(call: Call, index: int) -> None:
+        async with call.turn:
+            began.append(index)
+
+    async def answers(call: Call) -> Stream:
+        results = await asyncio.gather(*(one(call, index) for index in range(2)), return_exceptions=True)
+        assert [type(result) for result in results] == [Unavailable] * 2
+        yield GenerateContentResponse()
+
+    task = here.ask("a")
+    await eventually(lambda: here.engine.running)
+    assert await count(chain([Admission(lambda call: here.lane)], answers)(a_call(candidates=2))) == 1
+
+    assert (began, here.lane.refused) == ([], {Reason.WAITED: 1})
+    here.engine.end("a")
+    await task
+
+
+async def test_calls_with_several_answers_do_not_wait_for_each_other_for_ever() -> None:
+    lane = Lane(lambda: 3, waiting=100, seconds=60)
+
+    async def one(call: Call) -> None:
+        async with call.turn:
+            await asyncio.sleep(0)
+
+    async def answers(call: Call) -> Stream:
+        await asyncio.gather(*(one(call) for _ in range(call.request.generation_config.candidate_count)))  # type: ignore[attr-defined]
+        yield GenerateContentResponse()
+
+    handler = chain([Admission(lambda call: lane)], answers)
+    async with asyncio.timeout(10):
+        calls = [a_call(project="pq"[number % 2], candidates=1 + number % 8) for number in range(64)]
+        assert await asyncio.gather(*(count(handler(call)) for call in calls)) == [1] * 64
+
+    assert (lane.taken, lane.queued, lane.refused) == (0, 0, {})
+
+
+async def test_an_answer_that_is_asked_for_again_takes_a_place_again(world: Build) -> None:
+    here = world()
+
+    async def answers(call: Call) -> Stream:
+        for _ in range(3):
+            async with call.turn:
+                yield GenerateContentResponse()
+
+    async with aclosing(chain([Admission(lambda call: here.lane)], answers)(a_call())) as stream:
+        taken = [here.lane.taken async for _ in stream]
+
+    assert ([*taken, here.lane.taken]) == [1, 1, 1, 0]
+
+
+async def test_nobody_waits_for_ever_at_an_engine_that_hangs(world: Build, eventually: Eventually) -> None:
+    here = world(places=2, waiting=20, seconds=0.05)
+    hanging = [here.ask("a"), here.ask("b")]
+    await eventually(lambda: len(here.engine.running) == 2)
+
+    async with asyncio.timeout(5):
+        ends = await asyncio.gather(
+            *(here.ask(f"c{number}", "pqr"[number % 3], candidates=1 + number % 2) for number in range(30)),
+            return_exceptions=True,
+        )
+
+    assert {type(end) for end in ends} == {Unavailable}
+    assert here.lane.refused.keys() <= {Reason.WAITED, Reason.FULL, Reason.DISPLACED}
+    assert sum(here.lane.refused.values()) == 30
+    for name in "ab":
+        here.engine.end(name)
+    assert await asyncio.gather(*hanging) == [2, 2]
+    assert (here.lane.taken, here.lane.queued) == (0, 0)
+
+
 async def test_a_failure_frees_the_place() -> None:
     async def fails(call: Call) -> Stream:
-        yield GenerateContentResponse()
-        raise Unavailable("gone")
+        async with call.turn:
+            yield GenerateContentResponse()
+            raise Unavailable("gone")
 
     lane = Lane(lambda: 1, waiting=0, seconds=1)
     handler = chain([Admission(lambda call: lane)], fails)

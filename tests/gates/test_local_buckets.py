@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from geminid.gates.local_buckets import LocalBuckets
+from geminid.gates.local_buckets import MOST, LocalBuckets
 
 NOON = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
 
@@ -99,4 +99,23 @@ async def test_buckets_that_are_full_again_are_forgotten() -> None:
     for number in range(5000):
         await take(buckets, 1, number, key=str(number))
 
-    assert len(buckets) <= 1025
+    assert len(buckets) <= 2
+
+
+async def test_no_more_are_forgotten_than_are_full() -> None:
+    buckets = LocalBuckets()
+
+    for number in range(5000):
+        await take(buckets, 1, number / 5000, key=str(number))
+
+    assert len(buckets) == 5000
+
+
+async def test_names_without_end_take_no_memory_without_end() -> None:
+    buckets = LocalBuckets()
+    await take(buckets, 10, 0)
+
+    for number in range(2 * MOST):
+        await take(buckets, 25, number / (2 * MOST), key=str(number))
+
+    assert len(buckets) == MOST

@@ -8,8 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from geminid.call import Call, Principal, Stream
-from geminid.errors import Unavailable
-from geminid.gates.metering import Metering
+from geminid.errors import Code, Unavailable
+from geminid.gates.observe import Observe
 from geminid.generation import FinishReason, Usage
 from geminid.storage.records import UsageRecord
 from geminid.wire.generation import (
@@ -95,8 +95,8 @@ def records() -> list[UsageRecord]:
 
 
 @pytest.fixture
-def metering(records: list[UsageRecord]) -> Metering:
-    return Metering(records.append)
+def metering(records: list[UsageRecord]) -> Observe:
+    return Observe(records.append)
 
 
 async def drain(stream: Stream) -> None:
@@ -104,7 +104,7 @@ async def drain(stream: Stream) -> None:
         pass
 
 
-async def test_a_call_gives_one_record(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_a_call_gives_one_record(metering: Observe, records: list[UsageRecord]) -> None:
     await drain(metering(a_call(), answers))
 
     (record,) = records
@@ -115,17 +115,17 @@ async def test_a_call_gives_one_record(metering: Metering, records: list[UsageRe
     assert 0 <= record.first_token_seconds <= record.seconds < 10
 
 
-async def test_it_counts_what_the_client_was_told(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_it_counts_what_the_client_was_told(metering: Observe, records: list[UsageRecord]) -> None:
     await drain(metering(a_call(), answers))
 
     (record,) = records
     assert record.prompt == {"IMAGE": 258, "TEXT": 12}
     assert record.output == {"TEXT": 30}
-    assert (record.cached, record.thoughts) == (100, 5)
+    assert (record.cached, record.thoughts) == ({"": 100}, 5)
 
 
 async def test_the_record_is_there_before_the_stream_is_known_to_have_ended(
-    metering: Metering, records: list[UsageRecord]
+    metering: Observe, records: list[UsageRecord]
 ) -> None:
     stream = metering(a_call(), answers)
     await anext(stream)
@@ -138,51 +138,56 @@ async def test_the_record_is_there_before_the_stream_is_known_to_have_ended(
 
 
 async def test_a_failure_has_its_code_and_what_was_processed(
-    metering: Metering, records: list[UsageRecord]
+    metering: Observe, records: list[UsageRecord]
 ) -> None:
     with pytest.raises(Unavailable):
         await drain(metering(a_call(), fails))
 
     (record,) = records
     assert (record.code, record.finish) == ("UNAVAILABLE", "")
-    assert (record.prompt, record.output, record.cached, record.thoughts) == ({"TEXT": 20}, {"TEXT": 3}, 4, 1)
+    assert (record.prompt, record.output, record.cached, record.thoughts) == (
+        {"TEXT": 20},
+        {"TEXT": 3},
+        {"TEXT": 4},
+        1,
+    )
 
 
-async def test_a_stream_that_is_left_is_cancelled(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_a_stream_that_is_left_is_cancelled(metering: Observe, records: list[UsageRecord]) -> None:
     async with aclosing(metering(a_call(), hangs)) as stream:
         await anext(stream)
 
     assert [(record.code, record.prompt) for record in records] == [("CANCELLED", {})]
 
 
-async def test_a_defect_is_internal(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_a_defect_is_internal(metering: Observe, records: list[UsageRecord]) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - any text
         await drain(metering(a_call(), breaks))
 
     assert [record.code for record in records] == ["INTERNAL"]
 
 
-async def test_a_prompt_that_is_blocked_says_why(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_a_prompt_that_is_blocked_says_why(metering: Observe, records: list[UsageRecord]) -> None:
     await drain(metering(a_call(), blocked))
 
     (record,) = records
     assert (record.code, record.finish, record.prompt) == ("OK", "SAFETY", {"TEXT": 7})
 
 
-async def test_methods_that_generate_nothing_use_nothing(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_methods_that_generate_nothing_use_nothing(metering: Observe, records: list[UsageRecord]) -> None:
     await drain(metering(a_call(CountTokensRequest(), "CountTokens"), counts))
 
     (record,) = records
     assert (record.method, record.prompt, record.output) == ("CountTokens", {}, {})
 
 
-async def test_labels_are_recorded(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_labels_are_recorded(metering: Observe, records: list[UsageRecord]) -> None:
     await drain(metering(a_call(GenerateContentRequest(labels={"team": "research"})), answers))
 
     assert records[0].labels == {"team": "research"}
 
 
-async def test_labels_that_are_refused_are_not(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_labels_that_are_refused_are_not(metering: Observe, records: list[UsageRecord]) -> None:
     with pytest.raises(Unavailable):
         await drain(metering(a_call(GenerateContentRequest(labels={"Team\0": "x"})), fails))
 
@@ -190,7 +195,7 @@ async def test_labels_that_are_refused_are_not(metering: Metering, records: list
 
 
 async def test_no_two_records_have_one_id(records: list[UsageRecord]) -> None:
-    gates = [Metering(records.append) for _ in range(2)]
+    gates = [Observe(records.append) for _ in range(2)]
 
     for _ in range(50):
         for gate in gates:
@@ -199,7 +204,7 @@ async def test_no_two_records_have_one_id(records: list[UsageRecord]) -> None:
     assert len({record.id for record in records}) == 100
 
 
-async def test_what_a_path_names_is_kept_as_it_can_be(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_what_a_path_names_is_kept_as_it_can_be(metering: Observe, records: list[UsageRecord]) -> None:
     call = a_call()
     call.resource = "projects/a\0\ud800b/locations/l/publishers/google/models/m"
 
@@ -208,17 +213,34 @@ async def test_what_a_path_names_is_kept_as_it_can_be(metering: Metering, record
     assert records[0].project == "a\\x00\\ud800b"
 
 
-async def test_where_nobody_is_told_apart_nobody_is_named(metering: Metering, records: list[UsageRecord]) -> None:
+async def test_a_call_of_nobody_leaves_no_record(metering: Observe, records: list[UsageRecord]) -> None:
     call = a_call()
-    call.principal, call.resource = None, "models/gemini-2.5-flash"
+    call.principal = None
 
-    await drain(metering(call, counts))
+    with pytest.raises(Unavailable):
+        await drain(metering(call, fails))
 
-    assert (records[0].project, records[0].principal) == ("", "")
+    assert records == []
+    assert metering.ended == {Code.UNAVAILABLE: 1}
+
+
+async def test_what_was_cached_is_told_by_modality(metering: Observe, records: list[UsageRecord]) -> None:
+    told = usage()
+    told.cache_tokens_details = [
+        ModalityTokenCount(modality=Modality.IMAGE, token_count=88),
+        ModalityTokenCount(modality=Modality.TEXT, token_count=12),
+    ]
+
+    async def caches(call: Call) -> Stream:
+        yield GenerateContentResponse(usage_metadata=told)
+
+    await drain(metering(a_call(), caches))
+
+    assert records[0].cached == {"IMAGE": 88, "TEXT": 12}
 
 
 async def test_without_a_project_in_the_path_it_is_that_of_the_caller(
-    metering: Metering, records: list[UsageRecord]
+    metering: Observe, records: list[UsageRecord]
 ) -> None:
     call = a_call()
     call.resource = "models/gemini-2.5-flash"

@@ -244,9 +244,13 @@ def test_what_the_mask_leaves_out_is_not_looked_at() -> None:
     assert renewed(update, FieldMask(["ttl"]), BOOK, NOW)
 
 
-def test_an_update_without_a_time() -> None:
+def test_an_update_that_asks_for_nothing() -> None:
+    assert renewed(CachedContent(), None, BOOK, NOW) is None
+
+
+def test_an_update_whose_mask_names_a_time_that_it_does_not_have() -> None:
     with pytest.raises(InvalidArgument, match="neither a ttl nor an expireTime"):
-        renewed(CachedContent(), None, BOOK, NOW)
+        renewed(CachedContent(), FieldMask(["ttl"]), BOOK, NOW)
 
 
 # Use.

@@ -323,6 +323,37 @@ async def test_what_was_understood_is_remembered(understanding: Understanding, p
     assert first[0].shown is again[0].shown
 
 
+KNOWN = Media(Kind.IMAGE, ("[image 1]",), 258)
+
+
+async def test_what_is_known_is_not_looked_at_again(understanding: Understanding, png: bytes) -> None:
+    gone = Attachment("image/png", uri="gs://shelf/gone.png")
+    both = prompt(gone, inline("image/png", png))
+
+    understood = await understanding.understand(both, reader(), [KNOWN])
+    counted = await understanding.count(both, reader(), [KNOWN])
+
+    _, first, second, _ = understood.turns[0].pieces
+    assert first is KNOWN
+    assert isinstance(second, Media)
+    assert second.text.splitlines()[-1] == "[end of image 2]"
+    assert understood.media_tokens() == counted.media_tokens() == {Kind.TEXT: 0, Kind.IMAGE: 2 * 258}
+
+
+async def test_what_is_known_takes_its_share(understanding: Understanding, png: bytes) -> None:
+    file, pictures = inline("image/png", png), [KNOWN] * 3000
+    large = Media(Kind.DOCUMENT, ("[file 1]",), 1_048_500)
+
+    with pytest.raises(InvalidArgument, match="3001 images"):
+        await understanding.understand(prompt(*[file] * 3001), reader(), pictures)
+    with pytest.raises(PromptTooLong):
+        await understanding.understand(prompt(file, file), reader("gemini-2.5-flash"), [large])
+    with pytest.raises(PromptTooLong):
+        await understanding.understand(
+            prompt(file, file), reader(window=5), [Media(Kind.IMAGE, ("word " * 9,), 1)]
+        )
+
+
 async def test_one_bad_file_refuses_the_request(understanding: Understanding, png: bytes) -> None:
     with pytest.raises(ApiError, match=r"Provided image is not valid\."):
         await media_of(understanding, reader(), inline("image/png", png), inline("image/png", b"GIF"))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import base64
 import dataclasses
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any
 
 import pytest
@@ -14,9 +14,11 @@ from geminid.engines.scripted import Scripted
 from geminid.errors import ApiError, InvalidArgument, NotFound, PromptTooLong, Unimplemented
 from geminid.gemini.caching import Minimum
 from geminid.gemini.profiles import Catalogue
+from geminid.gemini.turns import turns_of, turns_to_count
 from geminid.media.understand import Understanding
 from geminid.service.cached import CachedPrompts
 from geminid.service.caching import GenAiCacheService
+from geminid.service.prefixes import Prefixes
 from geminid.service.registry import Registry
 from geminid.storage.records import CachedContentRecord
 from geminid.wire.caching import (
@@ -41,23 +43,37 @@ PICTURE = base64.b64decode(
 
 
 class Memory:
-    """Keeps records as long as it lives; newest first is last created first."""
+    """Keeps records as long as it lives; newest first is last created first. ``read`` are those whose body was."""
 
     def __init__(self) -> None:
         self.records: list[CachedContentRecord] = []
+        self.bodies: dict[str, bytes] = {}
+        self.read: list[str] = []
 
-    async def create(self, record: CachedContentRecord) -> None:
+    async def create(self, record: CachedContentRecord, body: bytes) -> None:
         self.records.insert(0, record)
+        self.bodies[record.id] = body
 
     async def get(self, project: str, location: str, id: str, now: dt.datetime) -> CachedContentRecord | None:
         alive = self._alive(project, location, now)
         return next((record for record in alive if record.id == id), None)
 
+    async def body(self, record: CachedContentRecord) -> bytes | None:
+        self.read.append(record.id)
+        return self.bodies.get(record.id)
+
     async def list(
-        self, project: str, location: str, now: dt.datetime, *, size: int, after: str = ""
+        self,
+        project: str,
+        location: str,
+        now: dt.datetime,
+        *,
+        size: int,
+        after: tuple[dt.datetime, str] | None = None,
     ) -> Sequence[CachedContentRecord]:
         alive = self._alive(project, location, now)
-        start = [record.id for record in alive].index(after) + 1 if after else 0
+        places = [(record.created, record.id) for record in alive]
+        start = places.index(after) + 1 if after else 0
         return alive[start : start + size]
 
     async def expire_at(
@@ -70,16 +86,20 @@ class Memory:
         self.records[self.records.index(found)] = changed
         return changed
 
-    async def delete(self, project: str, location: str, id: str, now: dt.datetime) -> bool:
+    async def delete(self, project: str, location: str, id: str, now: dt.datetime) -> CachedContentRecord | None:
         found = await self.get(project, location, id, now)
         if found is not None:
             self.records.remove(found)
-        return found is not None
+            del self.bodies[id]
+        return found
 
-    async def sweep(self, now: dt.datetime) -> Sequence[str]:
-        over = [record.id for record in self.records if record.expires <= now]
-        self.records = [record for record in self.records if record.id not in over]
+    async def sweep(self, now: dt.datetime) -> Sequence[CachedContentRecord]:
+        over = [record for record in self.records if record.expires <= now]
+        self.records = [record for record in self.records if record not in over]
         return over
+
+    async def alive(self, ids: Collection[str], now: dt.datetime) -> set[str]:
+        return {record.id for record in self.records if record.id in ids and record.expires > now}
 
     def _alive(self, project: str, location: str, now: dt.datetime) -> Sequence[CachedContentRecord]:
         return [
@@ -96,7 +116,14 @@ class Caches:
         self.now = START
         self.memory = Memory()
         registry = Registry(Catalogue(), Scripted(), {})
-        self.service = GenAiCacheService(self.memory, registry, understanding, clock=lambda: self.now, **options)
+        self.service = GenAiCacheService(
+            self.memory,
+            registry,
+            understanding,
+            Prefixes(self.memory, registry),
+            clock=lambda: self.now,
+            **options,
+        )
         self.prompts = CachedPrompts(self.memory, registry, clock=lambda: self.now)
 
     async def create(self, content: CachedContent, parent: str = HOME, owner: str = "") -> Any:
@@ -118,10 +145,11 @@ class Caches:
         request = DeleteCachedContentRequest(name=name)
         return await only(self.service.delete_cached_content(call(request, name)))
 
-    async def use(self, name: str, model: str = MODEL, owner: str = "", text: str = "Who?") -> Any:
-        request = GenerateContentRequest(
-            model=model, cached_content=name, contents=[Content(role="user", parts=[Part(text=text)])]
-        )
+    async def use(
+        self, name: str, model: str = MODEL, owner: str = "", contents: Sequence[Content] | None = None
+    ) -> Any:
+        own = contents or [Content(role="user", parts=[Part(text="Who?")])]
+        request = GenerateContentRequest(model=model, cached_content=name, contents=list(own))
         return await self.prompts.prefixed(call(request, model, owner), request)
 
 
@@ -225,11 +253,23 @@ async def test_nothing_is_estimated_without_a_tokenizer(understanding: Understan
             raise Unimplemented("no tokenizer")
 
     registry = Registry(Catalogue(), WithoutTokenizer(), {})
-    service = GenAiCacheService(Memory(), registry, understanding)
+    memory = Memory()
+    service = GenAiCacheService(memory, registry, understanding, Prefixes(memory, registry))
     request = CreateCachedContentRequest(parent=HOME, cached_content=book())
 
     with pytest.raises(Unimplemented):
         await only(service.create_cached_content(call(request, HOME)))
+
+
+async def test_what_is_only_told_is_told_without_the_contents(caches: Caches) -> None:
+    created = await caches.create(book(display_name="Book"))
+
+    await caches.get(created.name)
+    await caches.list()
+    await caches.update(CachedContent(name=created.name, model=MODEL, display_name="Book", ttl=Duration(60)))
+    await caches.delete(created.name)
+
+    assert caches.memory.read == []
 
 
 # Expiration.
@@ -279,6 +319,18 @@ async def test_an_update_changes_nothing_else(caches: Caches) -> None:
     assert await caches.get(created.name) == created
 
 
+async def test_an_update_may_say_again_what_is_kept(caches: Caches) -> None:
+    files = [Part(inline_data=Blob(mime_type="image/png", data=PICTURE)), Part(text="What is it?")]
+    other = [Part(inline_data=Blob(mime_type="image/png", data=PICTURE + b"!")), Part(text="What is it?")]
+    created = await caches.create(book(contents=[Content(role="user", parts=files)]))
+
+    def again(parts: list[Part]) -> CachedContent:
+        return book(name=created.name, contents=[Content(role="user", parts=parts)], ttl=Duration(60))
+
+    assert (await caches.update(again(files))).name == created.name
+    assert isinstance(await refusal(caches.update(again(other))), InvalidArgument)
+
+
 async def test_a_deleted_cache_is_gone(caches: Caches) -> None:
     created = await caches.create(book())
 
@@ -310,6 +362,26 @@ async def test_the_last_page_is_known_when_it_is_full(caches: Caches) -> None:
     assert not (await caches.list(page_size=1)).next_page_token
 
 
+async def test_a_list_goes_on_after_a_cache_that_was_deleted(caches: Caches) -> None:
+    names = []
+    for _ in range(3):
+        names.append((await caches.create(book())).name)
+        caches.now += dt.timedelta(microseconds=1)
+    page = await caches.list(page_size=2)
+
+    assert [content.name for content in page.cached_contents] == names[:0:-1]
+    assert [content.name for content in (await caches.list(page_token=page.next_page_token)).cached_contents] == [
+        names[0]
+    ]
+
+
+MADE_UP = [f"x/{HOME}/cachedContents/1", f"9{'9' * 30}/{HOME}/cachedContents/1", f"1/{HOME}/cachedContents/", "1"]
+
+
+def made_up(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
 async def test_tokens_are_of_one_place(caches: Caches) -> None:
     await caches.create(book())
     await caches.create(book())
@@ -318,6 +390,7 @@ async def test_tokens_are_of_one_place(caches: Caches) -> None:
     errors = [
         await refusal(caches.list(parent="projects/other/locations/l", page_token=token)),
         await refusal(caches.list(page_token="garbage")),
+        *[await refusal(caches.list(page_token=made_up(text))) for text in MADE_UP],
         await refusal(caches.list(page_size=-1)),
     ]
 
@@ -385,6 +458,77 @@ async def test_a_large_cache_is_used_whole(caches: Caches) -> None:
     used = await caches.use(created.name)
 
     assert used.request.contents[0].parts[0].text == text
+
+
+def says(role: str, *texts: str) -> Content:
+    return Content(role=role, parts=[Part(text=text) for text in texts])
+
+
+@pytest.mark.parametrize(
+    ("cached", "own", "turns", "pieces"),
+    [
+        ([says("user", "a book", "a page")], [says("user", "?")], 0, 2),
+        ([says("", "a book")], [says("", "?")], 0, 1),
+        ([says("user", "a"), says("user", "b", "c")], [says("user", "d"), says("user", "?")], 0, 3),
+        ([says("user", "a"), says("model", "b")], [says("user", "?")], 2, 0),
+        ([says("user", "a"), says("model", "b"), says("USER", "c")], [says("user", "?")], 2, 1),
+        ([says("user", "a"), says("model", "b")], [says("model", "c"), says("user", "?")], 1, 0),
+        ([says("user", "a")], [says("model", "c"), says("user", "?")], 1, 0),
+        ([], [says("user", "?")], 0, 0),
+    ],
+)
+async def test_how_much_of_the_prompt_is_the_caches(
+    caches: Caches, cached: list[Content], own: list[Content], turns: int, pieces: int
+) -> None:
+    instruction = Content(parts=[Part(text="Be brief.")])
+    created = await caches.create(book(contents=cached, system_instruction=instruction))
+
+    used = await caches.use(created.name, contents=own)
+
+    assert (used.id, used.turns, used.pieces) == (created.name.rpartition("/")[2], turns, pieces)
+    model = Catalogue().find("gemini-2.5-flash")
+    assert model
+    prompt, head = turns_of(used.request.contents, model.profile), turns_to_count(cached)
+    assert prompt[:turns] == head[:turns]
+    assert prompt[turns].pieces[:pieces] == head[-1].pieces[:pieces] if pieces else len(head) - turns <= 1
+
+
+async def test_a_cache_that_is_used_again_is_read_once(caches: Caches) -> None:
+    created = await caches.create(book())
+
+    first, second = await caches.use(created.name), await caches.use(created.name)
+
+    assert first == second
+    assert len(caches.memory.read) == 1
+
+
+async def test_a_cache_that_was_read_is_over_all_the_same(caches: Caches) -> None:
+    created = await caches.create(book())
+    await caches.use(created.name)
+
+    await caches.delete(created.name)
+
+    assert isinstance(await refusal(caches.use(created.name)), NotFound)
+
+
+async def test_a_cache_that_is_deleted_while_it_is_found_is_not_there(caches: Caches) -> None:
+    created = await caches.create(book())
+    caches.memory.bodies.clear()
+
+    assert isinstance(await refusal(caches.use(created.name)), NotFound)
+
+
+async def test_nothing_is_read_of_what_cannot_be_used(caches: Caches) -> None:
+    created = await caches.create(book(), parent="projects/q/locations/l")
+    other_model = f"{HOME}/publishers/google/models/gemini-2.5-pro"
+    own = await caches.create(book())
+
+    await refusal(caches.use(created.name))
+    await refusal(caches.use(own.name, model=other_model))
+    caches.now += dt.timedelta(hours=1)
+    await refusal(caches.use(own.name))
+
+    assert caches.memory.read == []
 
 
 async def test_a_cache_is_for_its_model(caches: Caches) -> None:

@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 11, 22, 10, 30, 0, 123_456, tzinfo=dt.UTC)
 def a_record(id: str) -> UsageRecord:
     return UsageRecord(
         id, NOW, "p", "me", "gemini-2.5-flash", "GenerateContent", "OK", "STOP",
-        {"team": "部署"}, {"TEXT": 12, "IMAGE": 258}, {"TEXT": 30}, 4, 5, 0.25, 0.125,
+        {"team": "部署"}, {"TEXT": 12, "IMAGE": 258}, {"TEXT": 30}, {"TEXT": 4}, 5, 0.25, 0.125,
     )  # fmt: skip
 
 

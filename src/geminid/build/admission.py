@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import functools
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from geminid import settings as config
+from geminid.build.stores import Stores
 from geminid.call import Call
 from geminid.engines.base import Engine
 from geminid.gates.admission import Admission
+from geminid.gates.at_once import AtOnce, LocalCount, SharedCount
 from geminid.gates.lanes import Lane
+from geminid.gates.local_buckets import LocalBuckets
 from geminid.gates.quotas import Limits, Quotas, Rule
+from geminid.gates.reach import Reach
+from geminid.gates.shared_buckets import SharedBuckets
 from geminid.service.registry import Registry, Served
 from geminid.settings import EngineSettings, Settings
 from geminid.storage.records import Buckets
 from geminid.wire.generation import GenerateContentRequest
 
-_MANY = 1 << 30
 _OF_A_SERVER = 256
 """What vLLM writes at the same time unless it is told otherwise (``--max-num-seqs``)."""
 
@@ -41,29 +46,47 @@ def admission_of(served: Callable[[Call], Served], lanes: Mapping[Engine, Lane])
     return Admission(lambda call: lanes[served(call).engine])
 
 
-def quotas_of(quotas: config.Quotas, buckets: Buckets, served: Callable[[Call], Served]) -> Quotas | None:
+def quotas_of(quotas: config.Quotas, stores: Stores, served: Callable[[Call], Served]) -> Quotas | None:
     """None where nothing is limited."""
     rules = [Rule(_limits(quotas)), *(Rule(_limits(rule), rule.project, rule.model) for rule in quotas.rules)]
     if all(rule.limits == Limits() for rule in rules):
         return None
+    buckets, at_once = _counted(stores, alone=quotas.when_unreachable == "allow")
     return Quotas(
-        rules, buckets, lambda call: _base(served(call).model.stable), burst_seconds=quotas.burst_seconds
+        rules,
+        buckets,
+        lambda call: _base(served(call).model.stable),
+        at_once=at_once,
+        burst_seconds=quotas.burst_seconds,
     )
 
 
+def _counted(stores: Stores, *, alone: bool) -> tuple[Buckets, AtOnce]:
+    """By this server, or by all that share a database; ``alone`` while that is out of reach."""
+    if stores.shares is None:
+        return stores.buckets, LocalCount()
+    reach = Reach()
+    buckets = SharedBuckets(stores.buckets, LocalBuckets() if alone else None, reach)
+    return buckets, SharedCount(stores.shares, reach, alone=alone)
+
+
 def lanes_of(settings: Settings, registry: Registry) -> dict[Engine, Lane]:
-    """One for each engine that answers."""
-    seconds = settings.server.wait_seconds
-    answering = {registry.fallback: settings.engine_of(settings.engine)}
+    """One for each engine that answers, named after the first id that it answers for, or ``default``."""
+    answering = {registry.fallback: ("default", settings.engine)}
     for model_id, model in settings.models.items():
         if model.engine:
-            answering[registry.engines[model_id]] = settings.engine_of(model.engine)
-    return {engine: _lane(engine, told, seconds) for engine, told in answering.items()}
+            answering.setdefault(registry.engines[model_id], (model_id, model.engine))
+    return {
+        engine: _lane(engine, name, settings.engine_of(expression), settings.server.wait_seconds)
+        for engine, (name, expression) in answering.items()
+    }
 
 
-def _lane(engine: Engine, told: EngineSettings, seconds: float) -> Lane:
+def _lane(engine: Engine, name: str, told: EngineSettings, seconds: float) -> Lane:
     places = told.running or _usual(told)
-    return Lane(lambda: places or engine.capabilities.slots or _MANY, waiting=told.waiting, seconds=seconds)
+    return Lane(
+        lambda: places or engine.capabilities.slots or math.inf, waiting=told.waiting, seconds=seconds, name=name
+    )
 
 
 def _usual(told: EngineSettings) -> int | None:
@@ -72,7 +95,7 @@ def _usual(told: EngineSettings) -> int | None:
         case config.Llama() | config.Scripted():
             return None
         case config.OpenAI():
-            return _OF_A_SERVER
+            return _OF_A_SERVER * len(told.addresses)
         case _:
             assert_never(told)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
+
+from msgspec import structs
 
 from geminid import settings as config
 from geminid.engines import weights
 from geminid.engines.base import Engine
+from geminid.engines.llama_sizing import threads as cores
+from geminid.engines.pool import Factory, Policy, Pool
 from geminid.engines.scripted import Script, Scripted, ScriptError
 from geminid.engines.weights import Licence, Weights
 from geminid.gemini.profiles import Catalogue
@@ -67,9 +74,12 @@ def weights_named(name: str, settings: Settings) -> Weights:
     return known[name]
 
 
-def registry_of(settings: Settings) -> Registry:
-    """Every engine that is used, built but not started. Raises SettingsError."""
-    built = {engine: _engine(engine, settings) for engine in used_engines(settings)}
+def registry_of(settings: Settings, states: Path | None = None) -> Registry:
+    """Every engine that is used, built but not started. Raises SettingsError.
+
+    Those that are embedded keep the states of prefixes below the folder ``states``.
+    """
+    built = {engine: _engine(engine, settings, states) for engine in used_engines(settings)}
     own_ids = {model_id: model.like for model_id, model in settings.models.items() if model.like}
     catalogue = Catalogue(own_ids)
     for model_id in settings.models:
@@ -92,22 +102,122 @@ def registry_of(settings: Settings) -> Registry:
     )
 
 
-def _engine(engine: EngineSettings, settings: Settings) -> Engine:
+def _engine(engine: EngineSettings, settings: Settings, states: Path | None) -> Engine:
+    replicas = replicas_of(engine, settings, states)
+    if replicas is not None:
+        assert not isinstance(engine, config.Scripted)
+        return Pool(replicas, _policy(engine.pool))
+    return _single(engine, settings, states)
+
+
+def _single(engine: EngineSettings, settings: Settings, states: Path | None) -> Engine:
     match engine:
         case config.Scripted():
             return _scripted(engine)
         case config.OpenAI():
-            from geminid.engines.openai_http import OpenAIHTTP
-
-            key = os.environ.get(engine.api_key_env) if engine.api_key_env else None
-            return OpenAIHTTP(
-                engine.url, engine.model, api_key=key, dialect=engine.dialect,
-                context_tokens=engine.context_tokens, sees=engine.sees, hears=engine.hears, system=engine.system,
-            )  # fmt: skip
+            return _openai(engine)
         case config.Llama():
-            return _llama(engine, weights_named(engine.weights, settings))
+            return _llama(engine, weights_named(engine.weights, settings), states)
         case _:
             assert_never(engine)
+
+
+def replicas_of(
+    engine: EngineSettings, settings: Settings, states: Path | None = None
+) -> Mapping[str, Factory] | None:
+    """What makes the replicas of an engine that has some, by names that are the same on every server.
+
+    Raises SettingsError for what cannot be used, before any is made. Embedded ones share their ``states``.
+    """
+    match engine:
+        case config.OpenAI(urls=urls) if urls:
+            if engine.url or len(set(urls)) < len(urls):
+                raise SettingsError("an engine has one `url`, or several different ones in `urls`.")
+            ones = [structs.replace(engine, url=url, urls=(), pool=config.Pool()) for url in urls]
+            stall = engine.pool.first_token_seconds
+            return {repr(one): functools.partial(_openai, one, stall) for one in ones}
+        case config.Llama(replicas=count) if count > 1:
+            model, threads = weights_named(engine.weights, settings), engine.threads or max(1, cores() // count)
+            one = structs.replace(engine, threads=threads, replicas=1, pool=config.Pool())
+            return {f"{one!r} {number}": functools.partial(_llama, one, model, states) for number in range(count)}
+        case _:
+            return None
+
+
+def _policy(pool: config.Pool) -> Policy:
+    return Policy(
+        check_seconds=pool.check_seconds,
+        first_event_seconds=pool.first_token_seconds,
+        tries=pool.tries,
+        failures=pool.failures,
+        ejection_seconds=pool.ejection_seconds,
+        slow_start_seconds=pool.slow_start_seconds,
+        overload=pool.overload,
+    )
+
+
+async def reconfigure(registry: Registry, old: Settings, new: Settings, states: Path | None = None) -> list[str]:
+    """Exchanges the replicas of engines that have some, with their streams left to end by themselves.
+
+    Returns the engine expressions whose other changes need a restart. Raises SettingsError.
+    """
+    engines = {old.engine: registry.fallback, **registry.observing}
+    for model_id, model in old.models.items():
+        if model.engine:
+            engines[model.engine] = registry.engines[model_id]
+    wanted = {
+        expression: replicas_of(new.engine_of(expression), new, states)
+        for expression in engines
+        if old.engine_of(expression) != new.engine_of(expression)
+    }
+    left = []
+    for expression, replicas in wanted.items():
+        engine = engines[expression]
+        if not isinstance(engine, Pool) or replicas is None:
+            left.append(expression)
+            continue
+        await engine.reconfigure(replicas)
+        if _but_for_replicas(old.engine_of(expression)) != _but_for_replicas(new.engine_of(expression)):
+            left.append(expression)
+    return left
+
+
+def _but_for_replicas(engine: EngineSettings) -> EngineSettings:
+    """What a pool does not take over from new settings: how it treats its replicas, and its place in the queue."""
+    match engine:
+        case config.OpenAI():
+            return config.OpenAI(pool=engine.pool, running=engine.running, waiting=engine.waiting)
+        case config.Llama():
+            return config.Llama(pool=engine.pool, running=engine.running, waiting=engine.waiting)
+        case config.Scripted():
+            return engine
+        case _:
+            assert_never(engine)
+
+
+def _openai(engine: config.OpenAI, stall: float | None = None) -> Engine:
+    """``stall`` is how many seconds it may be silent."""
+    from geminid.engines.openai_http import OpenAIHTTP, Patience
+
+    if not engine.url:
+        raise SettingsError('an engine of kind "openai" needs a `url`, or several `urls`.')
+    try:
+        tls = ssl.create_default_context(cafile=engine.ca) if engine.ca else None
+    except OSError as error:
+        raise SettingsError(f"`ca`: {engine.ca} cannot be used: {error.strerror or error}") from error
+    return OpenAIHTTP(
+        engine.url,
+        engine.model,
+        api_key=os.environ.get(engine.api_key_env) if engine.api_key_env else None,
+        key_header=engine.api_key_header,
+        tls=tls,
+        dialect=engine.dialect,
+        context_tokens=engine.context_tokens,
+        sees=engine.sees,
+        hears=engine.hears,
+        system=engine.system,
+        patience=Patience(stall=stall) if stall else None,
+    )
 
 
 def _scripted(engine: config.Scripted) -> Scripted:
@@ -117,7 +227,7 @@ def _scripted(engine: config.Scripted) -> Scripted:
         raise SettingsError(str(error)) from error
 
 
-def _llama(engine: config.Llama, model: Weights) -> Engine:
+def _llama(engine: config.Llama, model: Weights, states: Path | None) -> Engine:
     from geminid.engines.llama import Llama
 
     path = weights.cached(model)
@@ -130,4 +240,6 @@ def _llama(engine: config.Llama, model: Weights) -> Engine:
         slots=engine.slots,
         projector=Path(engine.projector) if engine.projector else weights.projector_path(model),
         system=model.system if engine.system is None else engine.system,
+        states=states if engine.prefix_mib else None,
+        state_bytes=engine.prefix_mib * 1024**2,
     )

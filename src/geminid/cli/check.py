@@ -73,7 +73,7 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
                 yield _library()
                 yield from _weights(used.weights, settings)
             case OpenAI():
-                yield _reachable(used)
+                yield from map(_reachable, used.addresses)
             case Scripted():
                 yield _script(used)
     yield from media_findings(settings)
@@ -179,15 +179,15 @@ def _available_memory() -> int | None:
     return int(row.split()[1]) * 1024 if row else None
 
 
-def _reachable(engine: OpenAI) -> Finding:
-    address = urlsplit(engine.url)
+def _reachable(url: str) -> Finding:
+    address = urlsplit(url)
     port = address.port or (443 if address.scheme == "https" else 80)
     try:
         socket.create_connection((address.hostname or "", port), timeout=3).close()
     except OSError as error:
         reason = error.strerror or "no answer within 3 s"
-        return Finding("engine", False, f"{engine.url}: {reason}", "Start that server, or mend its address.")
-    return Finding("engine", True, f"{engine.url} answers")
+        return Finding("engine", False, f"{url}: {reason}", "Start that server, or mend its address.")
+    return Finding("engine", True, f"{url} answers")
 
 
 def _script(engine: Scripted) -> Finding:

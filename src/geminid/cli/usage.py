@@ -75,7 +75,7 @@ def usage(
     if context.invoked_subcommand:
         return
     from geminid.cli import usage_forms
-    from geminid.cli.usage_report import Price, report
+    from geminid.cli.usage_report import Price, Tally
 
     prices = {model: Price.read(table) for model, table in settings.prices.items()}
     group = grouping(by)
@@ -85,7 +85,10 @@ def usage(
 
     async def read() -> None:
         async with _opened(context.obj) as records:
-            made = report(await records.read(first, end), group, prices)
+            tally = Tally(group, prices)
+            async for batch in records.read(first, end):
+                tally.add(batch)
+        made = tally.report()
         match format:
             case Format.TABLE:
                 usage_forms.table(made, by)

@@ -54,14 +54,14 @@ def _columns(row: Row) -> dict[str, object]:
         "calls": row.calls,
         "failed": row.failed,
         "prompt_tokens": row.prompt.total(),
-        "cached_tokens": row.cached,
+        "cached_tokens": row.cached.total(),
         "output_tokens": row.output.total(),
         "thoughts_tokens": row.thoughts,
         "seconds": round(row.seconds, 3),
         "cost": round(row.cost, 6),
         "unpriced_calls": row.unpriced,
     }
-    sides = {"prompt": row.prompt, "output": row.output}
+    sides = {"prompt": row.prompt, "output": row.output, "cached": row.cached}
     return told | {
         f"{name}_{modality.lower()}_tokens": side[modality]
         for name, side in sides.items()
@@ -81,7 +81,7 @@ def _object(row: Row) -> dict[str, Any]:
         "calls": row.calls,
         "failed": row.failed,
         "promptTokens": row.prompt.total(),
-        "cachedTokens": row.cached,
+        "cachedTokens": row.cached.total(),
         "outputTokens": row.output.total(),
         "thoughtsTokens": row.thoughts,
         "seconds": round(row.seconds, 3),
@@ -89,6 +89,7 @@ def _object(row: Row) -> dict[str, Any]:
         "unpricedCalls": row.unpriced,
         "promptByModality": dict(row.prompt),
         "outputByModality": dict(row.output),
+        "cachedByModality": dict(row.cached),
     }
 
 
@@ -99,7 +100,7 @@ def _headings(total: Row) -> list[str]:
 
 
 def _cells(row: Row, total: Row) -> list[str]:
-    cached = [f"{row.cached:,}"] if total.cached else []
+    cached = [f"{row.cached.total():,}"] if total.cached else []
     thoughts = [f"{row.thoughts:,}"] if total.thoughts else []
     cost = [f"{row.cost:,.4f}"] if total.cost else []
     prompt, output = f"{row.prompt.total():,}", f"{row.output.total():,}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
-from geminid.storage.records import UsageRecord
+from geminid.storage.records import UNTOLD, UsageRecord
 
 MODALITIES: Final = ("TEXT", "IMAGE", "AUDIO", "VIDEO", "DOCUMENT")
 UNLABELLED: Final = ""
@@ -51,15 +51,13 @@ class Price:
         return cls(_by_modality(table.input), _by_modality(table.output), cached)
 
     def of(self, record: UsageRecord) -> float:
-        """What one call costs.
-
-        Of what modality the cached tokens were is not recorded: each modality is taken to have its share of them.
-        """
-        prompt = sum(record.prompt.values())
-        share = min(record.cached / prompt, 1.0) if prompt else 0.0
-        cached = self.input if self.cached is None else self.cached
-        spent = (1 - share) * _sum(record.prompt, self.input) + share * _sum(record.prompt, cached)
-        spent += _sum(record.output, self.output) + record.thoughts * self.output.get("TEXT", 0.0)
+        """What one call costs."""
+        spent = _sum(record.prompt, self.input) + _sum(record.output, self.output)
+        if record.thoughts:
+            spent += record.thoughts * self.output.get("TEXT", 0.0)
+        if record.cached and self.cached is not None:
+            cached = _told(record)
+            spent += _sum(cached, self.cached) - _sum(cached, self.input)
         return spent / _PER
 
 
@@ -67,9 +65,17 @@ def _by_modality(rate: Rate) -> Mapping[str, float]:
     return rate if isinstance(rate, Mapping) else {"TEXT": rate}
 
 
-def _sum(tokens: Mapping[str, int], price: Mapping[str, float]) -> float:
+def _sum(tokens: Mapping[str, float], price: Mapping[str, float]) -> float:
     text = price.get("TEXT", 0.0)
     return sum(count * price.get(modality, text) for modality, count in tokens.items())
+
+
+def _told(record: UsageRecord) -> Mapping[str, float]:
+    """Its cached tokens by modality, no more than the prompt has. Each has its share of those of none."""
+    told = {modality: min(record.cached.get(modality, 0), count) for modality, count in record.prompt.items()}
+    untold, rest = record.cached.get(UNTOLD, 0), sum(record.prompt.values()) - sum(told.values())
+    share = min(untold / rest, 1.0) if rest else 0.0
+    return {modality: count + share * (record.prompt[modality] - count) for modality, count in told.items()}
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ class Row:
     failed: int = 0
     prompt: Counter[str] = field(default_factory=Counter)
     output: Counter[str] = field(default_factory=Counter)
-    cached: int = 0
+    cached: Counter[str] = field(default_factory=Counter)
     thoughts: int = 0
     seconds: float = 0.0
     cost: float = 0.0
@@ -90,15 +96,29 @@ class Row:
     def add(self, record: UsageRecord, price: Price | None) -> None:
         self.calls += 1
         self.failed += record.code != "OK"
-        self.prompt.update(record.prompt)
-        self.output.update(record.output)
-        self.cached += record.cached
+        _count(self.prompt, record.prompt)
+        _count(self.output, record.output)
+        _count(self.cached, record.cached)
         self.thoughts += record.thoughts
         self.seconds += record.seconds
         if price is not None:
             self.cost += price.of(record)
         else:
             self.unpriced += bool(record.prompt or record.output or record.thoughts)
+
+    def include(self, other: Row) -> None:
+        """Adds the calls of another group."""
+        self.prompt += other.prompt
+        self.output += other.output
+        self.cached += other.cached
+        for name in ("calls", "failed", "thoughts", "seconds", "cost", "unpriced"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+def _count(sums: Counter[str], tokens: Mapping[str, int]) -> None:
+    """``Counter.update``, which takes longer for one or two."""
+    for modality, count in tokens.items():
+        sums[modality] += count
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +152,26 @@ def grouping(by: str) -> Grouping | None:
     return _GROUPINGS.get(by)
 
 
-def report(records: Iterable[UsageRecord], group: Grouping, prices: Mapping[str, Price]) -> Report:
-    """Reads the records once and keeps none of them."""
-    rows: dict[str, Row] = {}
-    total = Row("TOTAL")
-    for record in records:
-        name = group(record)
-        row = rows.get(name)
-        if row is None:
-            row = rows[name] = Row(name)
-        price = prices.get(record.model)
-        row.add(record, price)
-        total.add(record, price)
-    return Report([rows[name] for name in sorted(rows)], total)
+class Tally:
+    """Adds up records as they are read, and keeps none of them."""
+
+    def __init__(self, group: Grouping, prices: Mapping[str, Price]) -> None:
+        self._group = group
+        self._prices = prices
+        self._rows: dict[str, Row] = {}
+
+    def add(self, records: Iterable[UsageRecord]) -> None:
+        rows, group, prices = self._rows, self._group, self._prices
+        for record in records:
+            name = group(record)
+            row = rows.get(name)
+            if row is None:
+                row = rows[name] = Row(name)
+            row.add(record, prices.get(record.model))
+
+    def report(self) -> Report:
+        """Of all that were added."""
+        total = Row("TOTAL")
+        for row in self._rows.values():
+            total.include(row)
+        return Report([self._rows[name] for name in sorted(self._rows)], total)

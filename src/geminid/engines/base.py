@@ -13,7 +13,7 @@ the stream (``aclose``) or cancelling the task that reads it stops the work behi
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -82,6 +82,18 @@ class Engine(Protocol):
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         """One vector for each text. Raises ``errors.Unimplemented`` where the model has no embeddings."""
+
+    async def remember(self, generation: Generation) -> None:
+        """Reads the prefix of ``generation`` now, so that whatever begins with it is answered soon.
+
+        Returns when that is done; at once where nothing comes of it. Raises as ``generate`` does.
+        """
+
+    def remembered(self) -> Collection[str]:
+        """The keys of the prefixes that this engine keeps by itself."""
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Of prefixes with these keys nothing is left. Those it does not know are no error."""
 
     async def health(self) -> Health: ...
 

@@ -7,6 +7,8 @@ https://platform.openai.com/docs/api-reference/chat/create and, beyond that, as 
 from __future__ import annotations
 
 import functools
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
@@ -25,6 +27,7 @@ from geminid.generation import (
     Generation,
     JsonSchema,
     Sampling,
+    Text,
     Thinking,
     Tools,
 )
@@ -40,6 +43,9 @@ stopped, in 30 answers of 30."""
 EFFORT_TOKENS = {"none": 0, "low": 1024, "medium": 8192}
 """The budgets up to which a word stands for; more is ``high``. The table, read backwards, with which Google's own
 OpenAI endpoint reads the words: https://ai.google.dev/gemini-api/docs/openai#thinking"""
+
+_SALT = b"geminid: prompts of one tenant\0"
+_META = re.compile(r"[\\.^$*+?()\[\]{}|]")
 
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": None}
 
@@ -82,6 +88,8 @@ class Writer:
         elif generation.tools:
             # A stop sequence may be part of a call's JSON; in the text it is looked for by those who asked.
             body.pop("stop", None)
+        if dialect.salt and generation.tenant:
+            body[dialect.salt] = salt_of(generation.tenant)
         body |= self._constraint(generation.constraint, generation.tools)
         return body | self._thinking(generation, constrained="grammar" in body)
 
@@ -90,7 +98,12 @@ class Writer:
         system = "\n\n".join(self._system(generation))
         head: list[Body] = [{"role": "system", "content": system}] if system else []
         write = chat_messages.in_native_format if self.dialect.native_tools else chat_messages.in_prose
-        return head + write(generation.turns, self._defuser, audio_url=self.dialect.audio_url)
+        turns = generation.turns
+        if generation.prefix and (schema := self._schema(generation)):
+            # Said after the prefix, which would be another one with it.
+            *before, last = turns
+            turns = (*before, replace(last, pieces=(*last.pieces, Text(schema))))
+        return head + write(turns, self._defuser, audio_url=self.dialect.audio_url)
 
     def _system(self, generation: Generation) -> Sequence[str]:
         """Models are told a schema too: without, they fill its form with what does not belong there."""
@@ -98,9 +111,15 @@ class Writer:
         paragraphs = [self._defuser.text(own) or self.system or ""]
         if generation.tools and not self.dialect.native_tools:
             paragraphs.append(instructions(self._defuser.tools(generation.tools)))
-        if generation.constraint and not _only_calls(generation.tools):
-            paragraphs.append(schema_instructions(self._defused(generation.constraint)))
+        if not generation.prefix:
+            paragraphs.append(self._schema(generation))
         return [paragraph for paragraph in paragraphs if paragraph]
+
+    def _schema(self, generation: Generation) -> str:
+        """What the text of an answer has to be; empty where it is free."""
+        if generation.constraint is None or _only_calls(generation.tools):
+            return ""
+        return schema_instructions(self._defused(generation.constraint))
 
     def _defused(self, constraint: Constraint) -> Constraint:
         match constraint:
@@ -114,7 +133,7 @@ class Writer:
     def _sampling(self, sampling: Sampling) -> Body:
         dialect = self.dialect
         sent: Body = {"temperature": sampling.temperature}
-        if sampling.top_p is not None:
+        if sampling.top_p is not None and not (dialect.open_top_p and sampling.top_p >= 1):
             sent["top_p"] = max(sampling.top_p, SMALLEST_TOP_P)
         if dialect.penalties:
             sent["presence_penalty"] = sampling.presence_penalty
@@ -131,7 +150,7 @@ class Writer:
     def _native_tools(self, tools: Tools) -> Body:
         functions = chat_messages.functions(self._defuser.tools(tools))
         choice: object = "required" if _only_calls(tools) else "auto"
-        if _only_calls(tools) and len(tools.callable) == 1:
+        if self.dialect.named_choice and _only_calls(tools) and len(tools.callable) == 1:
             choice = {"type": "function", "function": {"name": tools.callable[0].name}}
         return {"tools": functions, "tool_choice": choice}
 
@@ -139,13 +158,19 @@ class Writer:
         if self.dialect.constraining is Constraining.GRAMMAR:
             grammar = self._grammar(constraint, tools)
             return {"grammar": grammar} if grammar else {}
-        if constraint is None or _only_calls(tools):
+        if constraint is None or _only_calls(tools) or (tools and not self.dialect.constrains_beside_tools):
             return {}
-        if self.dialect.constraining is Constraining.RESPONSE_FORMAT:
-            return {"response_format": _response_format(constraint)}
-        # vLLM holds calls to it as well as text (https://github.com/vllm-project/vllm/issues/39929), so beside
-        # functions the model is only told.
-        return {} if tools else {"structured_outputs": _structured(constraint)}
+        match self.dialect.constraining:
+            case Constraining.FORMAT_OR_REGEX if isinstance(constraint, Choices):
+                return {"regex": _regex(constraint)}
+            case Constraining.RESPONSE_FORMAT | Constraining.FORMAT_OR_REGEX:
+                return {"response_format": _response_format(constraint)}
+            case Constraining.FORMAT_VALUE:
+                return {"response_format": _format_value(constraint)}
+            case Constraining.STRUCTURED_OUTPUTS:
+                return {"structured_outputs": _structured(constraint)}
+            case _:
+                assert_never(self.dialect.constraining)
 
     def _grammar(self, constraint: Constraint | None, tools: Tools | None) -> str | None:
         if self.bounds is not None:
@@ -157,6 +182,8 @@ class Writer:
 
     def _thinking(self, generation: Generation, *, constrained: bool) -> Body:
         thinking, dialect = generation.thinking, self.dialect
+        if dialect.reasoning is Reasoning.UNTOLD:
+            return {}
         if dialect.reasoning is Reasoning.EFFORT:
             effort = _effort(thinking) if thinking else None
             return {"reasoning_effort": effort} if effort else {}
@@ -208,6 +235,28 @@ def _structured(constraint: Constraint) -> Mapping[str, Any]:
             return {"choice": list(texts)}
         case _:
             assert_never(constraint)
+
+
+def _format_value(constraint: Constraint) -> Mapping[str, Any]:
+    """The ``GrammarType`` of https://github.com/huggingface/text-generation-inference/blob/main/docs/openapi.json"""
+    match constraint:
+        case JsonSchema(schema):
+            return {"type": "json_object", "value": schema}
+        case Choices():
+            return {"type": "regex", "value": _regex(constraint)}
+        case _:
+            assert_never(constraint)
+
+
+def _regex(choices: Choices) -> str:
+    """One of the texts. Nothing is escaped that need not be: not every engine of expressions takes that."""
+    return "(" + "|".join(_META.sub(r"\\\g<0>", text) for text in choices.texts) + ")"
+
+
+@functools.lru_cache(maxsize=1024)
+def salt_of(tenant: str) -> str:
+    """What keeps a tenant's prompts apart in a server's cache: always the same, and no client can choose it."""
+    return hashlib.sha256(_SALT + tenant.encode()).hexdigest()
 
 
 @functools.lru_cache(maxsize=256)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +20,12 @@ from geminid import errors
 from geminid.engines.base import Capabilities, Health, State
 from geminid.engines.bounds import Bounds as SchemaBounds
 from geminid.engines.dialects import LLAMA
+from geminid.engines.llama_memory import LlamaMemory
 from geminid.engines.llama_process import Job, LlamaProcess, StartFailed, Told
+from geminid.engines.llama_slot_routes import SlotRoutes
+from geminid.engines.llama_states import States, folder_of
 from geminid.engines.openai_http import ASSUMED_WINDOW, OpenAIHTTP, Patience
+from geminid.engines.upstream import Upstream
 from geminid.generation import Event, Generation, Token
 
 _log = logging.getLogger(__name__)
@@ -73,10 +77,14 @@ class Llama:
         slots: int | None = None,
         projector: Path | None = None,
         system: str | None = None,
+        states: Path | None = None,
+        state_bytes: int = 2 * 1024**3,
         log: Callable[[str], None] = _log.debug,
         bounds: Bounds = Bounds(),
     ) -> None:
         self._job = Job(weights, projector, threads, slots, context_tokens)
+        self._states_at = (states, state_bytes)
+        self._states: States | None = None
         self._system = system
         self._log_line = log
         self._bounds = bounds
@@ -102,7 +110,21 @@ class Llama:
 
     async def start(self) -> None:
         if self._supervisor is None:
+            await asyncio.to_thread(self._open_states)
             self._supervisor = asyncio.create_task(self._supervise())
+
+    def _open_states(self) -> None:
+        """None where they cannot be kept. llama.cpp cannot save what a projector has put into a slot."""
+        root, most_bytes = self._states_at
+        if root is None or self._job.projector is not None:
+            return
+        try:
+            states = States(folder_of(root, self._job.weights), most_bytes)
+            states.open()
+        except OSError as error:
+            _log.warning("prefixes are not kept on disk: %s", error.strerror)
+            return
+        self._states, self._job = states, replace(self._job, states=states.folder)
 
     async def wait_ready(self) -> None:
         await self._ready.wait()
@@ -122,12 +144,13 @@ class Llama:
             child = await self._ready_child()
             begun = False
             try:
-                async with child.turns, aclosing(child.server.generate(generation)) as events:
+                async with child.memory.slot(generation) as slot:
                     if child is not self._child:
                         continue  # it ended while this call had to queue
-                    async for event in events:
-                        begun = True
-                        yield event
+                    async with aclosing(child.memory.answer(slot, generation)) as events:
+                        async for event in events:
+                            begun = True
+                            yield event
                     return
             except errors.Unavailable:
                 if begun or not tries_left or not await self._has_ended(child):
@@ -153,6 +176,19 @@ class Llama:
 
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise errors.Unimplemented("This engine has no embeddings.")
+
+    async def remember(self, generation: Generation) -> None:
+        child = await self._ready_child()
+        await child.memory.remember(generation)
+
+    def remembered(self) -> Collection[str]:
+        return self._states.keys() if self._states else ()
+
+    async def forget(self, keys: Collection[str]) -> None:
+        if self._child is not None:
+            await self._child.memory.forget(keys)
+        elif self._states is not None:
+            self._states.forget(keys)
 
     async def _ready_child(self) -> _Child:
         """Waits for a child that is being started, but not for one that has failed again and again."""
@@ -198,7 +234,7 @@ class Llama:
         except StartFailed as error:
             return str(error), 0.0
         server = self._server(process, told)
-        child = _Child(process, server, asyncio.Semaphore(told.slots))
+        child = _Child(process, server, self._memory(process, told, server))
         try:
             health = await server.health()  # also learns the window that the server has really made
             if health.state is not State.READY:
@@ -210,12 +246,18 @@ class Llama:
             return await self._watch(child), time.monotonic() - began
         finally:
             self._retire(child)
+            await child.memory.aclose()
             await server.aclose()
             await process.stop(self._bounds.stop)
 
+    def _memory(self, process: LlamaProcess, told: Told, server: OpenAIHTTP) -> LlamaMemory:
+        key = {"Authorization": f"Bearer {process.key}"}
+        routes = SlotRoutes(Upstream(_url(told), key, keep_alive=LLAMA.keep_alive))
+        return LlamaMemory(told.slots, routes, self._states, server.generate)
+
     def _server(self, process: LlamaProcess, told: Told) -> OpenAIHTTP:
         return OpenAIHTTP(
-            f"http://127.0.0.1:{told.port}/v1",
+            _url(told),
             "embedded",
             api_key=process.key,
             dialect=LLAMA,
@@ -238,10 +280,14 @@ class Llama:
                 return f"llama.cpp made no progress for {hang:g} s"
 
 
+def _url(told: Told) -> str:
+    return f"http://127.0.0.1:{told.port}/v1"
+
+
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A child that is ready. ``turns`` keeps the queue here, where waiting is cheap and can be cancelled."""
+    """A child that is ready. ``memory`` keeps the queue here, where waiting is cheap and can be cancelled."""
 
     process: LlamaProcess
     server: OpenAIHTTP
-    turns: asyncio.Semaphore
+    memory: LlamaMemory

@@ -31,7 +31,6 @@ PICTURE_BATCH_TOKENS = 512
 """The same with a projector: some models (Gemma 3, 256 tokens a picture) look at all of a picture at once, which
 they cannot when it comes in several batches. It is llama.cpp's own default."""
 
-PROMPT_CACHE_MIB = 256
 _SPARE_HTTP_THREADS = 8
 
 
@@ -108,7 +107,10 @@ def _params(llama: Any, config: dict[str, Any], sizes: llama_sizing.Sizes) -> An
     params.cpuparams.n_threads = config["threads"] or llama_sizing.threads()
     params.cpuparams_batch.n_threads = params.cpuparams.n_threads
     params.n_batch = params.n_ubatch = PICTURE_BATCH_TOKENS if config["projector"] else BATCH_TOKENS
-    params.cache_ram_mib = PROMPT_CACHE_MIB
+    params.cache_ram_mib = 0  # the parent chooses slots and says what is saved: it knows whose a prompt is
+    params.cache_idle_slots = False
+    if config["states"]:
+        params.slot_save_path = config["states"] + os.sep
     params.n_threads_http = sizes.slots + _SPARE_HTTP_THREADS
     params.hostnames = ["127.0.0.1"]
     params.port = 0

@@ -38,13 +38,14 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a child is to serve. None leaves the choice to ``llama_sizing``."""
+    """What a child is to serve. None leaves the choice to ``llama_sizing``; ``states`` is where it saves slots."""
 
     weights: Path
     projector: Path | None = None
     threads: int | None = None
     slots: int | None = None
     context_tokens: int | None = None
+    states: Path | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -134,6 +135,7 @@ class LlamaProcess:
                 "threads": job.threads,
                 "slots": job.slots,
                 "context_tokens": job.context_tokens,
+                "states": str(job.states) if job.states else None,
             }
         )
         self._process.stdin.write(line + b"\n")

@@ -8,9 +8,11 @@ servers differ in ``dialects.py``, what their errors mean in ``upstream_errors.p
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
+import ssl
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 
 import aiohttp
 import msgspec
@@ -22,13 +24,14 @@ from geminid.engines.bounds import Bounds
 from geminid.engines.chat_messages import Body
 from geminid.engines.chat_reply import Abandoned, ErrorInStream, Reply
 from geminid.engines.chat_request import Writer
-from geminid.engines.dialects import DIALECTS, Dialect, TokenizeRoute
-from geminid.engines.served import ASSUMED_WINDOW, Served
+from geminid.engines.dialects import ASSUMED_WINDOW, DIALECTS, GENERIC, Dialect, TokenizeRoute
+from geminid.engines.served import Served
 from geminid.engines.server_answers import TokenPiece, Tokens
 from geminid.engines.sse import LINE_BYTES, LineTooLong
 from geminid.engines.token_counts import TokenCounts
 from geminid.engines.upstream import Patience, Upstream
 from geminid.engines.upstream_errors import Refusal
+from geminid.engines.upstream_kind import kind_of
 from geminid.generation import Event, Generation, Token
 
 __all__ = ["ASSUMED_WINDOW", "OpenAIHTTP", "Patience"]
@@ -38,6 +41,8 @@ _log = logging.getLogger(__name__)
 QUICK_MEDIA_BYTES = 1024 * 1024
 """Written as base64 in half a millisecond; what is more is written off the event loop, 20 MB in 10 ms."""
 
+AUTO = "auto"
+_BEARER = "Authorization"
 _ERROR_BYTES = 64 * 1024
 _END_SECONDS = 0.2
 
@@ -45,10 +50,13 @@ _END_SECONDS = 0.2
 class OpenAIHTTP:
     """``url`` is the address up to and with ``/v1``. An empty ``model`` takes the first that the server lists.
 
-    ``dialect`` is a row of ``dialects.py`` or its name. ``sees`` and ``hears`` are what the model takes in, by the
-    server's own word where they are None. ``system`` is said where a generation has no system pieces;
-    ``chat_request.Writer`` explains ``control_tokens`` and ``bounds``. ``active`` is how many requests are under
-    way, ``last_progress`` the monotonic time when one of them last received anything: a supervisor reads them.
+    ``dialect`` is a row of ``dialects.py`` or its name; with ``auto`` the server is asked what it is. ``sees`` and
+    ``hears`` are what the model takes in, by the server's own word where they are None. ``api_key`` is sent in
+    ``key_header``, as a bearer token where that is ``Authorization``; ``tls`` says whom to trust.
+
+    ``system`` is said where a generation has no system pieces; ``chat_request.Writer`` explains ``control_tokens``
+    and ``bounds``. ``active`` is how many requests are under way, ``last_progress`` the monotonic time when one of
+    them last received anything: a supervisor reads them.
     """
 
     def __init__(
@@ -57,6 +65,8 @@ class OpenAIHTTP:
         model: str = "",
         *,
         api_key: str | None = None,
+        key_header: str = _BEARER,
+        tls: ssl.SSLContext | None = None,
         dialect: str | Dialect = "generic",
         context_tokens: int | None = None,
         sees: bool | None = None,
@@ -69,24 +79,31 @@ class OpenAIHTTP:
     ) -> None:
         self._served = Served(model, context_tokens, sees, hears)
         self._key = api_key
-        self._dialect = DIALECTS[dialect] if isinstance(dialect, str) else dialect
+        self._unknown = dialect == AUTO
+        self._dialect = _named(dialect) if isinstance(dialect, str) else dialect
         self._writer = Writer(self._dialect, system, control_tokens, bounds)
         self._counts = TokenCounts(self._count)
         self.active = 0
         self.last_progress = time.monotonic()
         self._upstream = Upstream(
             url,
-            {**(headers or {}), **({"Authorization": f"Bearer {api_key}"} if api_key else {})},
+            {**(headers or {}), **_credential(key_header, api_key)},
             keep_alive=self._dialect.keep_alive,
             patience=patience,
+            tls=tls,
         )
+        self._learning = asyncio.Lock()
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
         return self._served.capabilities(self._dialect)
 
     async def start(self) -> None:
+        """Asks the server what it is and serves until it has told."""
         self._upstream.open()
+        if self._asking is None:
+            self._asking = asyncio.create_task(self.wait_ready())
 
     async def wait_ready(self) -> None:
         pause = 0.1
@@ -95,14 +112,11 @@ class OpenAIHTTP:
             pause = min(pause * 2, 2.0)
 
     async def health(self) -> Health:
-        """Asks the server's health route, which no server queues behind generations."""
-        route = self._dialect.health
+        """Asks a route that no server queues behind generations."""
         try:
-            status, _ = await self._upstream.get(
-                self._upstream.root + route if route else self._upstream.v1 + "/models"
-            )
+            status = await self._alive()
             if status == 200:
-                await self._served.learn(self._upstream, self._dialect)
+                await self._learn()
         except errors.ApiError as error:
             reason = type(error.__cause__).__name__ if error.__cause__ else "no model listed"
             return Health(State.DOWN, f"the model server does not answer ({reason})")
@@ -113,14 +127,45 @@ class OpenAIHTTP:
                 return Health(State.STARTING, "the model server is loading its model")
         return Health(State.DOWN, f"the model server answers with status {status}")
 
+    async def _alive(self) -> int:
+        """The status of the health route; of the list of models where there is none, as behind most gateways."""
+        route, status = self._dialect.health, 404
+        if route is not None:
+            status, _ = await self._upstream.get(self._upstream.root + route)
+        if status == 404:
+            status, _ = await self._upstream.get(self._upstream.v1 + "/models")
+        return status
+
+    async def _learn(self) -> None:
+        """What the server is and serves, as far as it is not known. Raises Unavailable."""
+        async with self._learning:
+            if self._unknown:
+                self._speak(await kind_of(self._upstream))
+                self._unknown = False
+            if not self._served.complete:
+                self._speak(await self._served.learn(self._upstream, self._dialect))
+
+    def _speak(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._writer = dataclasses.replace(self._writer, dialect=dialect)
+        self._upstream.keep_alive = dialect.keep_alive
+
     async def aclose(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
+            await asyncio.wait([self._asking])
         await self._upstream.aclose()
 
-    async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
+    async def generate(
+        self, generation: Generation, more: Mapping[str, object] | None = None
+    ) -> AsyncGenerator[Event, None]:
+        """``more`` are fields of the request that are this server's own."""
+        if self._unknown or not self._served.model:
+            await self._learn()
         reply, response = Reply.to(generation, self._dialect), None
         self._begin()
         try:
-            response = await self._ask(generation)
+            response = await self._ask(generation, more or {})
             while not reply.done:
                 received = await upstream.receive(response)
                 self.last_progress = time.monotonic()
@@ -162,21 +207,40 @@ class OpenAIHTTP:
     async def embed(self, texts: Sequence[str]) -> list[list[float]]:
         raise errors.Unimplemented("This engine has no embeddings.")
 
+    async def remember(self, generation: Generation) -> None:
+        """Has the server read the prefix, for its own cache. Some models refuse what asks nothing."""
+        if self._unknown:
+            await self._learn()
+        if generation.prefix is None or not self._dialect.keeps_prefixes:
+            return
+        try:
+            async for _ in self.generate(generation.head):
+                pass
+        except errors.PromptTooLong:
+            raise
+        except errors.InvalidArgument:
+            _log.debug("the model server does not take a prefix by itself")
+
+    def remembered(self) -> Collection[str]:
+        """None: what the server keeps, and for how long, is for the server to say."""
+        return ()
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Nothing to do: the server drops what is not used, and no other tenant finds it."""
+
     def _begin(self) -> None:
         """Counts a request in. An idle server is not blamed for having made no progress."""
         if not self.active:
             self.last_progress = time.monotonic()
         self.active += 1
 
-    async def _ask(self, generation: Generation) -> aiohttp.ClientResponse:
+    async def _ask(self, generation: Generation, more: Mapping[str, object]) -> aiohttp.ClientResponse:
         """A stream that has begun, or an error.
 
         vLLM counts the wanted output against the window, where Gemini means a bound: asked again without one, it
         takes what is left of the window.
         """
-        if not self._served.model:
-            await self._served.learn(self._upstream, self._dialect)
-        body = await self._body(generation)
+        body = {**await self._body(generation), **more}
         response, refusal = await self._chat(body)
         if refusal and refusal.overflow and not refusal.overflow.by_prompt:
             body.pop(self._dialect.max_tokens, None)
@@ -236,3 +300,14 @@ class OpenAIHTTP:
             return msgspec.json.decode(answer, type=Tokens)
         except msgspec.DecodeError as error:
             raise errors.Internal(errors.INTERNAL) from error
+
+
+def _named(dialect: str) -> Dialect:
+    """What is sure of a server that has not said what it is."""
+    return GENERIC if dialect == AUTO else DIALECTS[dialect]
+
+
+def _credential(header: str, key: str | None) -> Mapping[str, str]:
+    if not key:
+        return {}
+    return {header: f"Bearer {key}" if header.lower() == _BEARER.lower() else key}

@@ -11,7 +11,7 @@ is one token. ``maxOutputTokens`` and stop sequences cut the script's text as th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 
 import msgspec
 
@@ -59,6 +59,15 @@ class Scripted:
 
     async def wait_ready(self) -> None:
         pass
+
+    async def remember(self, generation: Generation) -> None:
+        """Nothing to do."""
+
+    def remembered(self) -> Collection[str]:
+        return ()
+
+    async def forget(self, keys: Collection[str]) -> None:
+        """Nothing to do."""
 
     async def health(self) -> Health:
         return Health(State.READY)

@@ -1,66 +1,45 @@
 """What a model server serves: the model's name, its window and its senses. Used by ``openai_http.py``.
 
-What the settings leave open the server tells, when it is there; it is asked once.
+What the settings leave open the server tells, when it is there; it is asked until it has told.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from geminid import errors
 from geminid.engines.base import Capabilities
-from geminid.engines.dialects import Dialect
+from geminid.engines.dialects import Dialect, Reasoning
 from geminid.engines.server_answers import Models
+from geminid.engines.server_details import Details, details
 from geminid.engines.upstream import Upstream
-
-ASSUMED_WINDOW = 32_768
-"""The window of a server that does not tell its own, unless the settings do."""
-
-
-class _Senses(msgspec.Struct, frozen=True):
-    """The names are those of ``modalities`` in llama-server's ``GET /props``."""
-
-    vision: bool = False
-    audio: bool = False
-
-
-class _Properties(msgspec.Struct):
-    modalities: _Senses = _Senses()
-
-
-class _Architecture(msgspec.Struct, frozen=True):
-    input_modalities: tuple[str, ...] = ()
-
-
-class _Row(msgspec.Struct):
-    id: str
-    architecture: _Architecture = _Architecture()
-
-
-class _Rows(msgspec.Struct):
-    data: list[_Row] = []
 
 
 @dataclass(slots=True)
 class Served:
-    """``model`` is empty, the others are None, as long as they are not known."""
+    """``model`` is empty, the others are None, as long as they are not known.
+
+    ``complete``: the server has told what it tells, and need not be asked again.
+    """
 
     model: str
     context_tokens: int | None = None
     sees: bool | None = None
     hears: bool | None = None
+    complete: bool = field(default=False, compare=False)
 
     def capabilities(self, dialect: Dialect) -> Capabilities:
         """Before anything is known, what is sure."""
-        window = self.context_tokens or ASSUMED_WINDOW
+        window = self.context_tokens or dialect.assumed_window
         return dialect.capabilities(window, sees=bool(self.sees), hears=bool(self.hears))
 
-    async def learn(self, upstream: Upstream, dialect: Dialect) -> None:
-        """Asks for what is not known. Raises Unavailable."""
+    async def learn(self, upstream: Upstream, dialect: Dialect) -> Dialect:
+        """Asks for what is not known, and says how this model of the server is spoken to. Raises Unavailable."""
         if self.model and self.context_tokens and None not in (self.sees, self.hears):
-            return
+            self.complete = True
+            return dialect
         status, body = await upstream.get(upstream.v1 + "/models")
         try:
             models = msgspec.json.decode(body, type=Models).data if status == 200 else []
@@ -71,30 +50,23 @@ class Served:
             raise errors.Unavailable(errors.UNAVAILABLE)
         if found is not None:
             self.model = found.id
-        told = found.window if found else None
-        self.context_tokens = self.context_tokens or told or ASSUMED_WINDOW
-        if None in (self.sees, self.hears):
-            senses = _listed(body, self.model) or await _of_properties(upstream, dialect.properties)
-            self.sees = senses.vision if self.sees is None else self.sees
-            self.hears = senses.audio if self.hears is None else self.hears
+        listed = Details.of_row(found) if found is not None else Details()
+        told = listed if listed.says_all else listed.completed_by(await details(upstream, dialect, self.model))
+        self._take(told)
+        # Ollama tells the window of a model when it has loaded it.
+        self.complete = self.context_tokens is not None or not dialect.window_later
+        return _spoken_to(dialect, told)
+
+    def _take(self, told: Details) -> None:
+        self.context_tokens = self.context_tokens or told.window
+        self.sees = told.sees if self.sees is None else self.sees
+        self.hears = told.hears if self.hears is None else self.hears
 
 
-def _listed(models: bytes, model: str) -> _Senses | None:
-    """As llama-server tells it in its list of models since 2026, and gateways such as OpenRouter."""
-    try:
-        rows = msgspec.json.decode(models, type=_Rows).data
-    except msgspec.DecodeError:
-        return None
-    kinds = next((row.architecture.input_modalities for row in rows if row.id == model), ())
-    return _Senses("image" in kinds, "audio" in kinds) if kinds else None
-
-
-async def _of_properties(upstream: Upstream, path: str | None) -> _Senses:
-    """Of a server that tells nothing, as vLLM, it is assumed that its model takes text alone."""
-    if path is None:
-        return _Senses()
-    status, body = await upstream.get(upstream.root + path)
-    try:
-        return msgspec.json.decode(body, type=_Properties).modalities if status == 200 else _Senses()
-    except msgspec.DecodeError:
-        return _Senses()
+def _spoken_to(dialect: Dialect, told: Details) -> Dialect:
+    """Functions are told in the prompt where a model has no form for them; who cannot think is not told to."""
+    if told.calls is False and dialect.native_tools:
+        dialect = replace(dialect, native_tools=False)
+    if told.thinks is False:
+        dialect = replace(dialect, reasoning=Reasoning.UNTOLD)
+    return dialect

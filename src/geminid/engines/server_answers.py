@@ -1,6 +1,6 @@
 """What servers answer when they are asked for their models and for the tokens of a text. Declarations only.
 
-Read by ``openai_http.py``; the routes are in ``dialects.py``.
+Read by ``served.py``, ``server_details.py`` and ``openai_http.py``; the routes are in ``dialects.py``.
 """
 
 from __future__ import annotations
@@ -15,15 +15,27 @@ class _Meta(msgspec.Struct):
 
 
 class Model(msgspec.Struct):
-    """A row of ``GET /v1/models``; vLLM tells the window on top, llama-server in ``meta``."""
+    """A row of ``GET /v1/models``. vLLM and SGLang tell the window on top, llama-server in ``meta``.
+
+    ``architecture`` is an object in llama-server since 2026 and in gateways such as OpenRouter, a name elsewhere.
+    """
 
     id: str
+    owned_by: str | None = None
     max_model_len: int | None = None
+    context_length: int | None = None
     meta: _Meta | None = None
+    architecture: Any = None
 
     @property
     def window(self) -> int | None:
-        return self.max_model_len or (self.meta.n_ctx if self.meta else None)
+        return self.max_model_len or self.context_length or (self.meta.n_ctx if self.meta else None)
+
+    @property
+    def input_modalities(self) -> list[str]:
+        """``text``, ``image``, ``audio``; empty where it is not told."""
+        told = self.architecture.get("input_modalities") if isinstance(self.architecture, dict) else None
+        return told if isinstance(told, list) else []
 
 
 class Models(msgspec.Struct):

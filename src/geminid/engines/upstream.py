@@ -7,6 +7,7 @@ Addresses and keys stay here: they are in no error and in no log line.
 from __future__ import annotations
 
 import logging
+import ssl
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,19 +38,26 @@ class Upstream:
     """``url`` is the address up to and with ``/v1``; without any path that is added.
 
     ``v1`` is where the OpenAI routes are, ``root`` where the server's own are. ``keep_alive`` is False for servers
-    that hang up after each stream.
+    that hang up after each stream. ``tls`` says whom to trust; None trusts whom the system trusts.
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], *, keep_alive: bool = True, patience: Patience | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        *,
+        keep_alive: bool = True,
+        patience: Patience | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         url = url.rstrip("/")
         self.v1 = url if urlsplit(url).path else f"{url}/v1"
         self.root = self.v1.removesuffix("/v1")
         self._headers = dict(headers)
-        self._keep_alive = keep_alive
+        self.keep_alive = keep_alive
         self._patience = patience or Patience()
-        self._session: aiohttp.ClientSession | None = None
+        self._tls = tls
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._closed = False
         self._responses: weakref.WeakSet[aiohttp.ClientResponse] = weakref.WeakSet()
 
@@ -57,19 +65,20 @@ class Upstream:
         """The session, made on first use because that needs a running loop. Raises Unavailable once closed."""
         if self._closed:
             raise errors.Unavailable(errors.UNAVAILABLE)
-        if self._session is None:
-            if self._keep_alive:
-                connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
+        session = self._sessions.get(self.keep_alive)
+        if session is None:
+            patience, tls = self._patience, self._tls or True
+            if self.keep_alive:
+                connector = aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=_IDLE_SECONDS)
             else:
-                connector = aiohttp.TCPConnector(limit=0, force_close=True)
-            patience = self._patience
-            self._session = aiohttp.ClientSession(
+                connector = aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True)
+            session = self._sessions[self.keep_alive] = aiohttp.ClientSession(
                 connector=connector,
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=patience.connect, sock_read=patience.stall),
             )
-        return self._session
+        return session
 
     async def aclose(self) -> None:
         """Hangs up, which ends the streams that are open. Idempotent.
@@ -79,14 +88,16 @@ class Upstream:
         self._closed = True
         for response in list(self._responses):
             response.close()
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
-    async def get(self, url: str) -> tuple[int, bytes]:
-        """Status and body, within ``patience.health`` in all."""
+    async def get(self, url: str, body: Mapping[str, object] | None = None) -> tuple[int, bytes]:
+        """Status and body, within ``patience.health`` in all. With a ``body`` it is a POST that only asks."""
         limit = aiohttp.ClientTimeout(total=self._patience.health)
+        method = "GET" if body is None else "POST"
         try:
-            async with self.open().get(url, timeout=limit, allow_redirects=False) as response:
+            asking = self.open().request(method, url, json=body, timeout=limit, allow_redirects=False)
+            async with asking as response:
                 return response.status, await response.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             raise errors.Unavailable(errors.UNAVAILABLE) from error
@@ -98,7 +109,7 @@ class Upstream:
         answers like any other: followed, they would take prompt and key elsewhere.
         """
         content = msgspec.json.encode(body)
-        for tries_left in (1, 0) if self._keep_alive else (0,):
+        for tries_left in (1, 0) if self.keep_alive else (0,):
             session = self.open()
             try:
                 response = await session.post(url, data=content, headers=_JSON, allow_redirects=False)

@@ -63,7 +63,8 @@ class Refusal:
         try:
             told = msgspec.json.decode(body, type=_Body)
         except msgspec.DecodeError:
-            return cls(status)
+            # A model server says what is wrong with a request; what only says that something is stands before it.
+            return cls(502 if status in (400, 422) else status)
         error = told.error
         if isinstance(error, str):
             error = _Error(message=error)
@@ -84,6 +85,8 @@ class Refusal:
                 return errors.ResourceExhausted(EXHAUSTED)
             case 503:
                 return errors.Unavailable(errors.OVERLOADED)
+            case 424:  # TGI's status for a generation that failed
+                return errors.Internal(errors.INTERNAL)
             case 401 | 403 | 404 | 408 | 502 | 504:  # the operator's settings, or something between us
                 return errors.Unavailable(errors.UNAVAILABLE)
             case status if 400 <= status < 500:
@@ -103,10 +106,14 @@ def _status(status: int, error: _Error) -> int:
     return 429 if "rate_limit" in kind else 500
 
 
-_WINDOW = re.compile(r"maximum context length is (\d+)")
+_WINDOW = re.compile(
+    r"(?:maximum context length (?:is|of)|model's context length \() ?(\d+)|max_new_tokens` must be <= (\d+)"
+    r"|`inputs` must have less than (\d+) tokens"
+)
 _PROMPT = re.compile(
     r"\((\d+) in the (?:messages|prompt)|prompt contains (?:at least )?(\d+)|has (\d+) input tokens"
-    r"|resulted in (\d+) tokens|you requested (\d+) tokens"
+    r"|resulted in (\d+) tokens|you requested (\d+) tokens|The input \((\d+) tokens\)"
+    r"|(\d+) tokens from the input|Given: (\d+)"
 )
 
 
@@ -118,7 +125,7 @@ def _overflow(error: _Error, message: str) -> Overflow | None:
     if not (window and prompts):
         return None
     # A sum stands before its parts, and the prompt's own count is the last of those that the pattern knows.
-    return Overflow(int(next(filter(None, prompts[-1].groups()))), int(window[1]))
+    return Overflow(int(next(filter(None, prompts[-1].groups()))), int(next(filter(None, window.groups()))))
 
 
 _OF_MEDIA = frozenset({400, 422, 500, 501})

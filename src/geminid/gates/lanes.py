@@ -8,9 +8,10 @@ no call.
 from __future__ import annotations
 
 import asyncio
+import enum
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,21 @@ class _Waiter:
     turn: asyncio.Future[ApiError | None]
 
 
+class Reason(enum.Enum):
+    """Why a call was told not to wait, or not any longer."""
+
+    LATE = "late"
+    """It would probably not have started in time."""
+    FULL = "full"
+    """So many wait that nobody else may."""
+    DISPLACED = "displaced"
+    """It made room for a project that had less than its share of the queue."""
+    WAITED = "waited"
+    """It waited for as long as anyone may."""
+    DEADLINE = "deadline"
+    """Its client's own deadline passed."""
+
+
 class Lane:
     """``places`` tells how many there are now, ``waiting`` how many may wait, ``seconds`` how long at most.
 
@@ -41,13 +57,16 @@ class Lane:
 
     def __init__(
         self,
-        places: Callable[[], int],
+        places: Callable[[], float],
         *,
         waiting: int,
         seconds: float,
+        name: str = "",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.taken = self.queued = self.refused = 0
+        self.name = name
+        self.taken = self.queued = 0
+        self.refused: Counter[Reason] = Counter()
         self._places = places
         self._waiting = waiting
         self._seconds = seconds
@@ -55,9 +74,19 @@ class Lane:
         self._queues: OrderedDict[str, OrderedDict[_Waiter, None]] = OrderedDict()
         self._held = 0.0
 
+    @property
+    def places(self) -> float:
+        """How many there are now; infinite where any number may."""
+        return self._places()
+
+    def check(self, project: str, places: int, deadline: float | None) -> None:
+        """Raises what ``wait`` would raise at once. Nothing is taken, and nobody makes room."""
+        if not self._is_free(places):
+            self._patience(project, places, deadline)
+
     def take(self, places: int) -> bool:
         """Takes ``places`` where they are free and nobody waits. Who wants more than there are goes alone."""
-        if self._queues or not self._fits(places):
+        if not self._is_free(places):
             return False
         self.taken += places
         return True
@@ -68,14 +97,11 @@ class Lane:
         Raises Unavailable where that would take too long, DeadlineExceeded where the deadline passes. Whoever is
         cancelled leaves nothing behind.
         """
-        left = math.inf if deadline is None else deadline - self._clock()
-        if left <= 0:
-            raise DeadlineExceeded(EXPIRED)
-        limit = min(left, self._seconds)
-        self._check(project, places, limit)
+        patience, reason = self._patience(project, places, deadline)
+        if self.queued >= self._waiting:
+            self._refuse(next(reversed(self._longest())), Reason.DISPLACED)
         waiter = self._join(project, places)
-        error = DeadlineExceeded(EXPIRED) if left < self._seconds else Unavailable(OVERLOADED)
-        timer = waiter.turn.get_loop().call_later(limit, self._refuse, waiter, error)
+        timer = waiter.turn.get_loop().call_later(patience, self._refuse, waiter, reason)
         try:
             refused = await waiter.turn
         except asyncio.CancelledError:
@@ -89,17 +115,37 @@ class Lane:
     def leave(self, places: int, seconds: float) -> None:
         """Gives back ``places`` that were held for ``seconds``."""
         self._held += (seconds - self._held) * _WEIGHT if self._held else seconds
-        self._free(places)
+        self.give_back(places)
+
+    def give_back(self, places: int) -> None:
+        """The same of places that nobody used, which tell nothing about how long they are held."""
+        self.taken -= places
+        self._advance()
+
+    def _is_free(self, places: int) -> bool:
+        return not self._queues and self._fits(places)
 
     def _fits(self, places: int) -> bool:
         return not self.taken or self.taken + places <= self._places()
 
-    def _check(self, project: str, places: int, limit: float) -> None:
-        """Raises Unavailable where one more of ``project`` had better not wait."""
-        late = self._expected(project, places) > limit
-        if late or (self.queued >= self._waiting and not self._displace(project)):
-            self.refused += 1
-            raise Unavailable(OVERLOADED)
+    def _patience(self, project: str, places: int, deadline: float | None) -> tuple[float, Reason]:
+        """For how many seconds one more of ``project`` may wait, and why no longer.
+
+        Raises DeadlineExceeded, and Unavailable where it had better not wait at all.
+        """
+        left = math.inf if deadline is None else deadline - self._clock()
+        if left <= 0:
+            raise self._refusal(Reason.DEADLINE)
+        patience = min(left, self._seconds)
+        if self._expected(project, places) > patience:
+            raise self._refusal(Reason.LATE)
+        if self.queued >= self._waiting and not self._is_due_room(project):
+            raise self._refusal(Reason.FULL)
+        return patience, Reason.DEADLINE if left < self._seconds else Reason.WAITED
+
+    def _refusal(self, reason: Reason) -> ApiError:
+        self.refused[reason] += 1
+        return DeadlineExceeded(EXPIRED) if reason is Reason.DEADLINE else Unavailable(OVERLOADED)
 
     def _expected(self, project: str, places: int) -> float:
         """Seconds until one more of ``project`` would start: of those who wait, some come before it.
@@ -111,13 +157,12 @@ class Lane:
         turns = own + others + places
         return (turns + _SPREADS * math.sqrt(turns)) * self._held / max(1, self._places())
 
-    def _displace(self, project: str) -> bool:
-        """Makes room in a full queue for a project that has less than its share of it."""
-        longest = max(self._queues.values(), key=len, default=None)
-        if longest is None or len(longest) <= len(self._queues.get(project, ())) + 1:
-            return False
-        self._refuse(next(reversed(longest)), Unavailable(OVERLOADED))
-        return True
+    def _is_due_room(self, project: str) -> bool:
+        """Whether a full queue has to make room for ``project``, which has less than its share of it."""
+        return len(self._longest()) > len(self._queues.get(project, ())) + 1
+
+    def _longest(self) -> OrderedDict[_Waiter, None]:
+        return max(self._queues.values(), key=len, default=OrderedDict())
 
     def _join(self, project: str, places: int) -> _Waiter:
         waiter = _Waiter(project, places, asyncio.get_running_loop().create_future())
@@ -134,25 +179,20 @@ class Lane:
         if not queue:
             del self._queues[waiter.project]
 
-    def _refuse(self, waiter: _Waiter, error: ApiError) -> None:
+    def _refuse(self, waiter: _Waiter, reason: Reason) -> None:
         self._drop(waiter)
         if not waiter.turn.done():
-            self.refused += 1
-            waiter.turn.set_result(error)
+            waiter.turn.set_result(self._refusal(reason))
         self._advance()
 
     def _abandon(self, waiter: _Waiter) -> None:
         """A waiter was cancelled, perhaps just when its turn had come."""
         turn = waiter.turn
         if not turn.cancelled() and turn.done() and turn.result() is None:
-            self._free(waiter.places)
+            self.give_back(waiter.places)
         else:
             self._drop(waiter)
             self._advance()
-
-    def _free(self, places: int) -> None:
-        self.taken -= places
-        self._advance()
 
     def _advance(self) -> None:
         """Hands free places to those whose turn it is; nobody who comes meanwhile can take them."""

@@ -1,15 +1,22 @@
 """Token buckets in the memory of one server: ``storage/records.Buckets`` where nothing is shared.
 
-They begin full and are forgotten some time after they are full again. Asked by ``gates/quotas.py``.
+They begin full, and one that is full again is forgotten. Asked by ``gates/quotas.py``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import OrderedDict
 from dataclasses import dataclass
 
-_FEW = 1024
+MOST = 1 << 16
+"""Buckets in about 30 MB. Beyond them some are forgotten before they are full: where anybody may name any
+project, names without end must not take memory without end."""
+
+_LOOKED_AT = 2
+"""With every use of a bucket, so that no more than half of those that are kept are full."""
+
 _ROUNDING = 1e-9
 _MICROSECOND = 1e-6
 """What a bucket gets in it nobody can wait for: times are no finer."""
@@ -25,11 +32,11 @@ class _Bucket:
 
 
 class LocalBuckets:
-    """Implements ``records.Buckets``; 0.0 or infinite seconds are told as there."""
+    """Implements ``records.Buckets``; 0.0 or infinite seconds are told as there. Keeps ``most`` at most."""
 
-    def __init__(self) -> None:
-        self._buckets: dict[str, _Bucket] = {}
-        self._sweep_at = _FEW
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._buckets)
@@ -62,6 +69,7 @@ class LocalBuckets:
     def _put(self, key: str, level: float, filled: float, rate: float, burst: float) -> None:
         full = filled + (burst - level) / rate if rate > 0 else math.inf
         self._buckets[key] = _Bucket(level, filled, full)
-        if len(self._buckets) > self._sweep_at:
-            self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket.full > filled}
-            self._sweep_at = max(_FEW, 2 * len(self._buckets))
+        for _ in range(min(_LOOKED_AT, len(self._buckets))):
+            key, bucket = self._buckets.popitem(last=False)
+            if bucket.full > filled and len(self._buckets) < self._most:
+                self._buckets[key] = bucket

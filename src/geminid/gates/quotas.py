@@ -1,8 +1,8 @@
 """How much each project may ask of each model: requests and tokens a minute, and requests at the same time.
 
-A gate before generation. Rates are token buckets, which servers may share; requests at the same time are counted
-by each server for itself. What a call costs in tokens is estimated first and settled when it is over, so that a
-bucket may owe. Not the queue in front of an engine, which is ``gates/admission.py``.
+A gate before generation. Rates are token buckets; servers may share them, and the count of what runs at the same
+time. What a call costs in tokens is estimated first and settled when it is over, so that a bucket may owe. Not the
+queue in front of an engine, which is ``gates/admission.py``.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import datetime as dt
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, fields
 
 from geminid.call import Call, Handler, Stream
 from geminid.errors import ApiError
 from geminid.gates import exhausted
+from geminid.gates.at_once import AtOnce, LocalCount
 from geminid.gates.estimate import estimated_tokens
 from geminid.storage.records import Buckets
 
@@ -62,15 +63,11 @@ def limits_of(rules: Sequence[Rule], project: str, model: str) -> Limits:
     return Limits(**found)
 
 
-def project_of(call: Call) -> str:
-    """Who is accounted for: the caller's project, or the one that the resource names where nobody checks."""
-    return call.owner or call.project or ""
-
-
 class Quotas:
     """The gate. ``model_of`` tells the base model that is asked for (``gemini-1.5-flash``), or raises ApiError.
 
-    A bucket saves up ``burst_seconds`` of its rate, and at least one request.
+    A bucket saves up ``burst_seconds`` of its rate, and at least one request. ``refused`` counts calls by the
+    limit that they met, a name of ``Limits``.
     """
 
     def __init__(
@@ -79,22 +76,24 @@ class Quotas:
         buckets: Buckets,
         model_of: Callable[[Call], str],
         *,
+        at_once: AtOnce | None = None,
         burst_seconds: float = BURST_SECONDS,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
+        self.refused: Counter[str] = Counter()
         self._limits_of = functools.lru_cache(_REMEMBERED)(functools.partial(limits_of, tuple(rules)))
         self._buckets = buckets
         self._model_of = model_of
         self._burst_minutes = burst_seconds / 60
         self._clock = clock
-        self._running: Counter[tuple[str, str]] = Counter()
+        self._at_once = at_once or LocalCount()
         self._settling: set[asyncio.Task[None]] = set()
 
     async def __call__(self, call: Call, proceed: Handler) -> Stream:
-        project, model = project_of(call), self._model_of(call)
+        project, model = call.tenant, self._model_of(call)
         limits = self._limits_of(project, model)
         sent, failed = 0, False
-        with self._at_once(project, model, limits.concurrent_requests):
+        async with self._running(project, model, limits.concurrent_requests):
             estimate = await self._admit(call, project, model, limits)
             try:
                 async with aclosing(proceed(call)) as stream:
@@ -109,26 +108,25 @@ class Quotas:
                     owed = _owed(call, estimate, sent, failed=failed)
                     self._begin(self._settle("tokens", project, model, owed, limits.tokens_per_minute))
 
-    @contextmanager
-    def _at_once(self, project: str, model: str, limit: int | None) -> Iterator[None]:
+    @asynccontextmanager
+    async def _running(self, project: str, model: str, limit: int | None) -> AsyncGenerator[None, None]:
         if limit is None:
             yield
             return
-        key = (project, model)
-        if self._running[key] >= limit:
+        key = f"{project}/{model}"
+        if not await self._at_once.enter(key, limit):
+            self.refused["concurrent_requests"] += 1
             raise exhausted.too_many_at_once()
-        self._running[key] += 1
         try:
             yield
         finally:
-            self._running[key] -= 1
-            if not self._running[key]:
-                del self._running[key]
+            self._at_once.leave(key)
 
     async def _admit(self, call: Call, project: str, model: str, limits: Limits) -> int:
         """The tokens that were charged. Who has too few of them is not charged for the request either."""
         requests, tokens = limits.requests_per_minute, limits.tokens_per_minute
         if requests is not None and (wait := await self._take("requests", project, model, 1, requests)):
+            self.refused["requests_per_minute"] += 1
             raise exhausted.exceeded(call, exhausted.REQUESTS, model, requests, wait)
         if tokens is None:
             return 0
@@ -136,6 +134,7 @@ class Quotas:
         if wait := await self._take("tokens", project, model, estimate, tokens):
             if requests is not None:
                 await self._settle("requests", project, model, -1, requests)
+            self.refused["tokens_per_minute"] += 1
             raise exhausted.exceeded(call, exhausted.TOKENS, model, tokens, wait)
         return estimate
 
@@ -163,6 +162,7 @@ class Quotas:
     async def aclose(self) -> None:
         """Returns when all calls that are over are settled."""
         await asyncio.gather(*self._settling)
+        await self._at_once.aclose()
 
 
 def _owed(call: Call, estimate: int, sent: int, *, failed: bool) -> int:

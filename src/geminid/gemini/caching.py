@@ -139,8 +139,10 @@ def expiration(cached: CachedContent, now: dt.datetime) -> dt.datetime | None:
     return moment
 
 
-def renewed(update: CachedContent, mask: FieldMask | None, kept: CachedContent, now: dt.datetime) -> dt.datetime:
-    """The expiration that an update asks for. Raises InvalidArgument where it asks for anything else.
+def renewed(
+    update: CachedContent, mask: FieldMask | None, kept: CachedContent, now: dt.datetime
+) -> dt.datetime | None:
+    """The expiration that an update asks for, None where it asks for nothing. Raises InvalidArgument otherwise.
 
     Without a mask what is set is meant; a cache that is sent back whole, with a new expiration, says nothing new.
     """
@@ -153,7 +155,7 @@ def renewed(update: CachedContent, mask: FieldMask | None, kept: CachedContent, 
     if changed:
         raise _fault(changed[0], f"{changed[0]} of a cache cannot be changed, only its ttl or expireTime can")
     moment = expiration(update, now)
-    if moment is None:
+    if moment is None and paths:
         raise _fault("ttl", "it has neither a ttl nor an expireTime. Add one of them and try again")
     return moment
 

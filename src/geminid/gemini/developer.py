@@ -23,7 +23,7 @@ from geminid.errors import (
     PromptTooLong,
 )
 from geminid.gemini.caching import OtherModel
-from geminid.wire import caching, content, developer, generation, grounding, safety, tokens
+from geminid.wire import caching, content, developer, developer_count, generation, grounding, safety, tokens
 from geminid.wire.developer_routes import Match
 from geminid.wire.message import FieldSpec, Kind, Message, WireEnum, describe
 
@@ -214,7 +214,9 @@ def _budget(request: Message | None) -> dict[str, str]:
 
 def _place(request: Message | None) -> dict[str, str]:
     """Where the first content without parts or part that says nothing is."""
-    if isinstance(request, generation.GenerateContentRequest | tokens.CountTokensRequest):
+    if isinstance(request, developer_count.CountTokensRequest):
+        request = request.generate_content_request or request
+    if isinstance(request, generation.GenerateContentRequest | developer_count.CountTokensRequest):
         for turn, item in enumerate(request.contents):
             if not item.parts:
                 return {"turn": str(turn)}

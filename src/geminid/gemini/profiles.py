@@ -95,6 +95,11 @@ class Profile:
     """From which level on each category is blocked where a request does not say."""
     traffic_type: bool = False
     """The answer's usageMetadata says ``trafficType`` and gives counts by modality."""
+    caches: bool = True
+    """It may be named by a cache."""
+    implicit_cache: int | None = None
+    """From how many tokens on it is told that a prompt began like an earlier one; None: never. The figure is of
+    https://cloud.google.com/vertex-ai/generative-ai/docs/context-cache/context-cache-overview"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +122,7 @@ _PRO_15 = Profile("Gemini 1.5 Pro", 2_097_152, 8_192, alphabetical=True)
 _PRO_10 = Profile(
     "Gemini 1.0 Pro", 32_760, 8_192, default_top_p=1.0, default_top_k=None, penalties=None, candidates=1,
     alternates=True, json_mode=False, alphabetical=True, media=_TEXT_ALONE,
-    safety=Threshold.BLOCK_MEDIUM_AND_ABOVE,
+    safety=Threshold.BLOCK_MEDIUM_AND_ABOVE, caches=False,
 )  # fmt: skip
 _PRO_10_001 = replace(_PRO_10, temperature=Range(0, 1.0001), default_temperature=0.9, system_instruction=False)
 _VISION_10 = replace(
@@ -129,6 +134,7 @@ _LITE_20 = replace(_FLASH_20, title="Gemini 2.0 Flash-Lite")
 _FLASH_25 = Profile(
     "Gemini 2.5 Flash", 1_048_576, 65_536, top_k=Range(1, 65), default_top_k=64, stop_sequences=16,
     traffic_type=True, empty_text=True, thinking=ThinkingRange(Range(1, 24_577)), media=MediaLimits(_TILED),
+    implicit_cache=2048,
 )  # fmt: skip
 _LITE_25 = replace(_FLASH_25, title="Gemini 2.5 Flash-Lite", thinking=ThinkingRange(Range(512, 24_577)))
 _PRO_25 = replace(_FLASH_25, title="Gemini 2.5 Pro", thinking=ThinkingRange(Range(128, 32_769), off=False))

@@ -18,15 +18,24 @@ from geminid.gemini.thinking import thinking_of
 from geminid.gemini.tools import check_together, tools_of
 from geminid.gemini.turns import system_of, turns_of
 from geminid.gemini.wording import unable
-from geminid.generation import Choices, Constraint, Generation
+from geminid.generation import Choices, Constraint, Generation, Prefix
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig
 
 _NO_CONFIG = GenerationConfig()
 _TEXT = ("", "text/plain")
 
 
-def to_generation(request: GenerateContentRequest, profile: Profile, capabilities: Capabilities) -> Generation:
-    """The checked request in the engines' vocabulary. Raises InvalidArgument or Unimplemented."""
+def to_generation(
+    request: GenerateContentRequest,
+    profile: Profile,
+    capabilities: Capabilities,
+    tenant: str = "",
+    prefix: Prefix | None = None,
+) -> Generation:
+    """The checked request in the engines' vocabulary. Raises InvalidArgument or Unimplemented.
+
+    ``tenant`` and ``prefix`` are what the service knows of who asks and of what is cached.
+    """
     if not request.contents:
         raise unable("at least one contents field is required")
     config = request.generation_config or _NO_CONFIG
@@ -48,6 +57,8 @@ def to_generation(request: GenerateContentRequest, profile: Profile, capabilitie
         constraint=constraint,
         tools=tools,
         thinking=thinking_of(config.thinking_config, profile),
+        tenant=tenant,
+        prefix=prefix,
     )
 
 

@@ -100,7 +100,8 @@ class Responder:
 
     ``top_logprobs`` is how many of the most likely tokens were asked for, None where no probabilities were.
     ``media`` is what the media of the prompt counts, as ``Generation.media_tokens`` tells it, ``cached`` what
-    comes from a cache, by kind.
+    comes from a cache, by kind. Where no cache was named, what the engine knew of the prompt is told from
+    ``implicit_cache`` tokens on.
     """
 
     model_version: str
@@ -109,6 +110,7 @@ class Responder:
     top_logprobs: int | None = None
     media: Mapping[Kind, int] = field(default_factory=dict)
     cached: Mapping[Kind, int] = field(default_factory=dict)
+    implicit_cache: int | None = None
     response_id: str = field(default_factory=new_response_id)
     _create_time: Timestamp = field(init=False)
     _running_usage: UsageMetadata | None = field(init=False)
@@ -178,19 +180,26 @@ class Responder:
         )
 
     def _usage(self, used: Usage) -> UsageMetadata:
+        cached = self.cached or self._implicit(used)
         usage = UsageMetadata(
             prompt_token_count=used.prompt,
             candidates_token_count=used.output,
             total_token_count=used.prompt + used.output + used.thoughts,
-            cached_content_token_count=sum(self.cached.values()),
+            cached_content_token_count=sum(cached.values()),
             thoughts_token_count=used.thoughts,
         )
         if self.profile.traffic_type:
             usage.traffic_type = TrafficType.ON_DEMAND
             usage.prompt_tokens_details = modality_counts(self._of_prompt(used.prompt))
-            usage.cache_tokens_details = modality_counts(self.cached)
+            usage.cache_tokens_details = modality_counts(cached)
             usage.candidates_tokens_details = modality_counts({Kind.TEXT: used.output})
         return usage
+
+    def _implicit(self, used: Usage) -> Mapping[Kind, int]:
+        """The engine's count includes its template, the prompt's does not."""
+        if not used.cached or self.implicit_cache is None or used.cached < self.implicit_cache:
+            return {}
+        return {Kind.TEXT: min(used.cached, used.prompt)}
 
     def _of_prompt(self, tokens: int) -> Mapping[Kind, int]:
         text = max(tokens - sum(self.media.values()), 0)

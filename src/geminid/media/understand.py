@@ -58,38 +58,45 @@ class Understanding:
         self._recordings = asyncio.Semaphore(max(1, workers.size - 1))
         """Recordings take long: one worker is left for what does not."""
 
-    async def understand(self, generation: Generation, reader: Reader) -> Generation:
+    async def understand(self, generation: Generation, reader: Reader, known: Sequence[Media] = ()) -> Generation:
         """``generation`` with a ``Media`` for each attachment. Raises whatever finds fault with one of them.
 
-        What is too long for the model is refused before it is described, as far as its length tells.
+        ``known`` stands for the first attachments, which were understood before: nothing is done for them. What
+        is too long for the model is refused before it is described, as far as its length tells.
         """
-        all_measured = await self._measure(generation.attachments, reader)
-        _check_window(all_measured, reader)
+        all_measured = await self._measure(generation.attachments, reader, known)
+        _check_window(all_measured, known, reader)
         room = Room(reader.engine, reader.window)
-        await room.take(*generation.texts())
+        if all_measured:
+            await room.take(*generation.texts(), *(one.text for one in known))
         media = [
-            _media(one, await self._shown(one, number, reader, room)) for number, one in enumerate(all_measured, 1)
+            _media(one, await self._shown(one, number, reader, room))
+            for number, one in enumerate(all_measured, 1 + len(known))
         ]
-        return _with_media(generation, media)
+        return _with_media(generation, [*known, *media])
 
-    async def count(self, generation: Generation, reader: Reader) -> Generation:
+    async def count(self, generation: Generation, reader: Reader, known: Sequence[Media] = ()) -> Generation:
         """The same for counting alone: nothing is recognised, and only text files are read."""
-        all_measured = await self._measure(generation.attachments, reader)
+        all_measured = await self._measure(generation.attachments, reader, known)
         room = Room(reader.engine, reader.window)
         media = [
             _media(one, () if one.tokens is not None else await self._text(one, number, room))
-            for number, one in enumerate(all_measured, 1)
+            for number, one in enumerate(all_measured, 1 + len(known))
         ]
-        return _with_media(generation, media)
+        return _with_media(generation, [*known, *media])
 
     async def aclose(self) -> None:
         await self._fetcher.aclose()
         await self._workers.aclose()
         await self._observers.aclose()
 
-    async def _measure(self, attachments: Sequence[Attachment], reader: Reader) -> list[Measured]:
+    async def _measure(
+        self, attachments: Sequence[Attachment], reader: Reader, known: Sequence[Media]
+    ) -> list[Measured]:
+        """Those after ``known``, which have a part in the limits of a request."""
         if len(attachments) > _MOST_FILES:
             raise refusals.too_many(len(attachments), _MOST_FILES, "files")
+        attachments = attachments[len(known) :]
         turns = asyncio.Semaphore(_ABREAST)
 
         async def find_one(attachment: Attachment) -> Found:
@@ -102,6 +109,7 @@ class Understanding:
 
         founds = await all_of([find_one(attachment) for attachment in attachments])
         check_together(founds, reader.limits)
+        _check_with(known, founds, reader.limits)
         return await all_of([measure_one(found) for found in founds])
 
     async def _shown(self, measured: Measured, number: int, reader: Reader, room: Room) -> tuple[Shown, ...]:
@@ -172,9 +180,17 @@ class Understanding:
         return (framed,)
 
 
-def _check_window(all_measured: Sequence[Measured], reader: Reader) -> None:
+def _check_with(known: Sequence[Media], founds: Sequence[Found], limits: MediaLimits) -> None:
+    """Raises InvalidArgument for more of a kind than the model takes, with those that are known."""
+    kinds = [*(one.kind for one in known), *(one.kind for one in founds)]
+    for kind, limit, of in ((Kind.IMAGE, limits.images, "images"), (Kind.VIDEO, limits.videos, "videos")):
+        if founds and kinds.count(kind) > limit:
+            raise refusals.too_many(kinds.count(kind), limit, of)
+
+
+def _check_window(all_measured: Sequence[Measured], known: Sequence[Media], reader: Reader) -> None:
     """By Google's rule, against what Google's model takes."""
-    tokens = sum(one.tokens or 0 for one in all_measured)
+    tokens = sum(one.tokens or 0 for one in known) + sum(one.tokens or 0 for one in all_measured)
     if tokens > reader.model_window:
         raise PromptTooLong(tokens, reader.model_window)
 

@@ -10,17 +10,20 @@ import base64
 import binascii
 import datetime as dt
 from collections.abc import Callable
+from dataclasses import replace
 
 from geminid.attachment import Kind
 from geminid.call import Call, Stream
 from geminid.errors import InvalidArgument
 from geminid.gemini import cache_names, caching
 from geminid.gemini.cache_names import Place
-from geminid.generation import Generation
+from geminid.generation import Generation, Prefix
 from geminid.media.understand import Understanding
-from geminid.service.cached import content_in, pack, usage_in
+from geminid.service.cache_bodies import pack, summary_of, usage_in, without_data
+from geminid.service.cached import body_of
 from geminid.service.clock import SteadyClock
 from geminid.service.media import reader_of
+from geminid.service.prefixes import Prefixes
 from geminid.service.registry import Registry, Served
 from geminid.storage.records import CachedContentRecord, CachedContents
 from geminid.wire.caching import (
@@ -33,13 +36,15 @@ from geminid.wire.caching import (
     UpdateCachedContentRequest,
 )
 from geminid.wire.files import Empty
-from geminid.wire.message import Timestamp
+from geminid.wire.message import FieldMask, Timestamp
 
 _DEFAULT_PAGE = 100
 _LARGEST_PAGE = 1000
 """As gen_ai_cache_service.proto states; more is taken for this."""
 
+_IN_BODY = ("contents", "system_instruction", "tools", "tool_config", "encryption_spec")
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class GenAiCacheService:
@@ -50,6 +55,7 @@ class GenAiCacheService:
         records: CachedContents,
         registry: Registry,
         understanding: Understanding,
+        prefixes: Prefixes,
         *,
         minimum: caching.Minimum | None = None,
         clock: Callable[[], dt.datetime] | None = None,
@@ -57,6 +63,7 @@ class GenAiCacheService:
         self._records = records
         self._registry = registry
         self._understanding = understanding
+        self._prefixes = prefixes
         self._minimum = minimum or caching.Minimum()
         self._clock = clock or SteadyClock()
 
@@ -69,7 +76,9 @@ class GenAiCacheService:
         caching.check_form(content)
         now = self._clock()
         expires = caching.expiration(content, now) or now + caching.DEFAULT_TTL
-        prefix, tokens = await self._counted(call, content)
+        served = self._registry.find(content.model)
+        call.model = served.model.id
+        prefix, tokens = await self._counted(call, served, content)
         usage = caching.usage_of(prefix, sum(tokens.values()))
         record = CachedContentRecord(
             id=place.new_id(),
@@ -79,10 +88,12 @@ class GenAiCacheService:
             created=now,
             updated=now,
             expires=expires,
-            body=await asyncio.to_thread(pack, content, usage, tokens),
             display_name=content.display_name,
+            usage=summary_of(prefix, usage, tokens),
         )
-        await self._records.create(record)
+        await self._records.create(record, await asyncio.to_thread(pack, content, prefix))
+        known = replace(prefix, tenant=call.tenant, prefix=Prefix(record.id, len(prefix.turns)))
+        await self._prefixes.read(served.engine, known, call.deadline)
         yield _message(record, place)
 
     async def get_cached_content(self, call: Call) -> Stream:
@@ -122,7 +133,7 @@ class GenAiCacheService:
         now = self._clock()
         record = await self._records.get(place.project, place.location, cache_id, now)
         if record is not None:
-            expires = caching.renewed(update, request.update_mask, await content_in(record.body), now)
+            expires = await self._renewed(record, update, request.update_mask, now) or record.expires
             record = await self._records.expire_at(place.project, place.location, cache_id, expires, now)
         if record is None:
             raise cache_names.nothing_to_change(cache_id)
@@ -133,14 +144,26 @@ class GenAiCacheService:
         request = call.request
         assert isinstance(request, DeleteCachedContentRequest)
         place, cache_id = cache_names.parsed(request.name, call.owner)
-        if not await self._records.delete(place.project, place.location, cache_id, self._clock()):
+        if await self._records.delete(place.project, place.location, cache_id, self._clock()) is None:
             raise cache_names.nothing_to_change(cache_id)
+        await self._prefixes.forget(cache_id)
         yield Empty()
 
-    async def _counted(self, call: Call, content: CachedContent) -> tuple[Generation, dict[Kind, int]]:
+    async def _renewed(
+        self, record: CachedContentRecord, update: CachedContent, mask: FieldMask | None, now: dt.datetime
+    ) -> dt.datetime | None:
+        """None for the one it has. An update that says again what is in the body has to be held against that."""
+        if not any(getattr(update, name) for name in _IN_BODY):
+            kept = CachedContent(model=record.model, display_name=record.display_name)
+            return caching.renewed(update, mask, kept, now)
+        body, _ = await body_of(self._records, record)
+        told = await asyncio.to_thread(without_data, update)
+        return caching.renewed(told, mask, body.content, now)
+
+    async def _counted(
+        self, call: Call, served: Served, content: CachedContent
+    ) -> tuple[Generation, dict[Kind, int]]:
         """The prefix, and how many tokens of which kind it has, which are neither too few nor too many."""
-        served = self._registry.find(content.model)
-        call.model = served.model.id
         prefix = await self._understood(call, served, content)
         texts = sum(await served.engine.count_tokens([text for text in prefix.texts() if text]))
         tokens = caching.tokens_by_kind(prefix, texts)
@@ -149,14 +172,14 @@ class GenAiCacheService:
         return prefix, tokens
 
     async def _understood(self, call: Call, served: Served, content: CachedContent) -> Generation:
-        """The prefix with its media counted."""
+        """The prefix with its media understood, for as long as the cache lasts."""
         profile = served.model.profile
         if content.tools:
             prefix = await asyncio.to_thread(caching.prefix_of, content, profile)
         else:
             prefix = caching.prefix_of(content, profile)
         if prefix.attachments:
-            prefix = await self._understanding.count(prefix, reader_of(call, served))
+            prefix = await self._understanding.understand(prefix, reader_of(call, served))
         return prefix
 
 
@@ -169,7 +192,7 @@ def _message(record: CachedContentRecord, place: Place) -> CachedContent:
         update_time=_timestamp(record.updated),
         expire_time=_timestamp(record.expires),
         display_name=record.display_name,
-        usage_metadata=usage_in(record.body),
+        usage_metadata=usage_in(record.usage),
     )
 
 
@@ -179,18 +202,25 @@ def _timestamp(moment: dt.datetime) -> Timestamp:
 
 
 def _token(last: CachedContentRecord, place: Place) -> str:
-    return base64.urlsafe_b64encode(place.name_of(last.id).encode()).decode()
+    """Where a page ends: the place, the moment and the id of its last cache."""
+    microseconds = (last.created - _EPOCH) // _MICROSECOND
+    return base64.urlsafe_b64encode(f"{microseconds}/{place.name_of(last.id)}".encode()).decode()
 
 
-def _last_of(token: str, place: Place) -> str:
-    """The id of the last cache of the page before, empty for the first page. A token is of one place only."""
+def _last_of(token: str, place: Place) -> tuple[dt.datetime, str] | None:
+    """What ``_token`` was given, None for the first page. Raises InvalidArgument: a token is of one place only."""
     if not token:
-        return ""
+        return None
     try:
-        name = base64.urlsafe_b64decode(token).decode()
-    except (binascii.Error, ValueError):
-        name = ""
+        microseconds, _, name = base64.urlsafe_b64decode(token).decode().partition("/")
+        created = _EPOCH + int(microseconds) * _MICROSECOND
+    except (binascii.Error, ValueError, OverflowError):
+        raise _invalid_token() from None
     cache_id = name.removeprefix(place.name_of(""))
     if not cache_id or cache_id == name:
-        raise InvalidArgument("The page token is invalid. Use the token of the page before, unchanged.")
-    return cache_id
+        raise _invalid_token()
+    return created, cache_id
+
+
+def _invalid_token() -> InvalidArgument:
+    return InvalidArgument("The page token is invalid. Use the token of the page before, unchanged.")

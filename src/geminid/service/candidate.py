@@ -29,12 +29,14 @@ Answer: TypeAlias = AsyncGenerator[Said | Ending, None]
 async def answer(call: Call, served: Served, generation: Generation, held: Holding) -> Answer:
     """Runs the engine: what is said, as far as ``held`` lets it go, then one ``Ending``.
 
-    Leaving early stops the engine.
+    It waits for the call's turn at the engine, and holds it until the engine is done. Leaving early stops the
+    engine.
     """
     counting = await _start_counting(served, generation)
     course = _Course(call, Speech(generation))
     try:
-        async with aclosing(_events(served.engine, generation, held)) as events:
+        async with call.turn, aclosing(_events(served.engine, generation, held)) as events:
+            course.begun = True
             async for event in events:
                 heard = None if event is None else course.hear(event)
                 if held.passes and heard is not None:
@@ -57,7 +59,7 @@ async def answer(call: Call, served: Served, generation: Generation, held: Holdi
         course.tell(usage.prompt)
         yield _ending(end, course.speech, usage if prompt is None else replace(usage, prompt=prompt), held)
     finally:
-        if not course.complete:  # the client left, or the engine failed
+        if course.begun and not course.complete:  # the client left, or the engine failed
             course.tell(_so_far(counting) + sum(call.media.values()))
         counting.cancel()
 
@@ -75,6 +77,7 @@ class _Course:
     call: Call
     speech: Speech
     usage: Usage | None = None
+    begun: bool = False
     complete: bool = False
     _finish: Finish | None = None
 

@@ -23,7 +23,7 @@ from geminid.gemini.speech import Said
 from geminid.generation import Generation
 from geminid.judgement import Policy, Verdict
 from geminid.media.understand import Understanding
-from geminid.service.cached import CachedPrompts
+from geminid.service.cached import CachedPrompts, Prefixed
 from geminid.service.candidate import Answer, answer, prompt_tokens
 from geminid.service.judges import Judges
 from geminid.service.media import reader_of
@@ -87,13 +87,11 @@ class PredictionService:
         assert isinstance(request, GenerateContentRequest)
         served = self._registry.find(request.model)
         call.model = served.model.id
-        cached: Mapping[Kind, int] = {}
-        if request.cached_content:
-            if self._caches is None:
-                raise support.refusal("cached_content")
-            prefixed = await self._caches.prefixed(call, request)
-            request, cached = prefixed.request, prefixed.tokens
-        told = (request, served.model.profile, served.engine.capabilities)
+        prefixed = await self._prefixed(call, request) if request.cached_content else None
+        if prefixed:
+            request = prefixed.request
+        prefix = prefixed.prefix if prefixed else None
+        told = (request, served.model.profile, served.engine.capabilities, call.tenant, prefix)
         if _has_schemas(request):
             generation = await asyncio.to_thread(to_generation, *told)
         else:
@@ -102,10 +100,17 @@ class PredictionService:
             check_streamable(generation)
         policy = policy_of(request, served.model.profile)
         if generation.attachments:
-            generation = await self._understanding.understand(generation, reader_of(call, served))
+            known = prefixed.media if prefixed else ()
+            generation = await self._understanding.understand(generation, reader_of(call, served), known)
         call.media = generation.media_tokens()
         verdict = await self._judges.prompt(generation, policy)
+        cached = prefixed.tokens if prefixed else {}
         return _Asked(served, generation, policy, verdict, _responder(call, served, generation, cached))
+
+    async def _prefixed(self, call: Call, request: GenerateContentRequest) -> Prefixed:
+        if self._caches is None:
+            raise support.refusal("cached_content")
+        return await self._caches.prefixed(call, request)
 
 
 def _has_schemas(request: GenerateContentRequest) -> bool:
@@ -113,13 +118,15 @@ def _has_schemas(request: GenerateContentRequest) -> bool:
 
 
 def _responder(call: Call, served: Served, generation: Generation, cached: Mapping[Kind, int]) -> Responder:
+    profile = served.model.profile
     return Responder(
         served.model.id,
-        served.model.profile,
+        profile,
         call.received,
         generation.sampling.logprobs,
         call.media,
         cached,
+        0 if served.engine.capabilities.scripted else profile.implicit_cache,
     )
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
+from geminid.attachment import Kind
 from geminid.call import Call, Stream
-from geminid.gemini.tokens import computed_texts, count_response, to_count
+from geminid.gemini import support
+from geminid.gemini.tokens import computed_texts, count_response, modality_counts, to_count
 from geminid.generation import Token
 from geminid.media.understand import Understanding
+from geminid.service.cached import CachedPrompts, Prefixed
 from geminid.service.media import reader_of
 from geminid.service.registry import Registry, Served
+from geminid.wire import developer, developer_count
+from geminid.wire.generation import GenerateContentRequest
 from geminid.wire.scalars import Bytes, Int64
-from geminid.wire.tokens import ComputeTokensRequest, ComputeTokensResponse, CountTokensRequest, TokensInfo
+from geminid.wire.tokens import (
+    ComputeTokensRequest,
+    ComputeTokensResponse,
+    CountTokensRequest,
+    CountTokensResponse,
+    TokensInfo,
+)
 
 
 class LlmUtilityService:
@@ -19,20 +34,31 @@ class LlmUtilityService:
     same method there. Engines without a tokenizer make both Unimplemented.
     """
 
-    def __init__(self, registry: Registry, understanding: Understanding) -> None:
+    def __init__(
+        self, registry: Registry, understanding: Understanding, caches: CachedPrompts | None = None
+    ) -> None:
         self._registry = registry
         self._understanding = understanding
+        self._caches = caches
 
     async def count_tokens(self, call: Call) -> Stream:
-        """One CountTokensResponse."""
-        request = call.request
+        """One CountTokensResponse, of the Developer API where a cache is named, which Vertex AI cannot do."""
+        request, prefixed = call.request, None
+        if isinstance(request, developer_count.CountTokensRequest):
+            whole = _whole(request)
+            if whole.cached_content:
+                prefixed = await self._prefixed(call, whole)
+                whole = prefixed.request
+            request = _counted(whole)
         assert isinstance(request, CountTokensRequest)
         served = self._find(call, request)
         prompt = to_count(request, alphabetical=served.model.profile.alphabetical)
         if prompt.attachments:
-            prompt = await self._understanding.count(prompt, reader_of(call, served))
+            known = prefixed.media if prefixed else ()
+            prompt = await self._understanding.count(prompt, reader_of(call, served), known)
         texts = [text for text in prompt.texts() if text]
-        yield count_response(prompt, sum(await served.engine.count_tokens(texts)))
+        response = count_response(prompt, sum(await served.engine.count_tokens(texts)))
+        yield _with_cache(response, prefixed.tokens) if prefixed else response
 
     async def compute_tokens(self, call: Call) -> Stream:
         """One ComputeTokensResponse, with one entry for each part."""
@@ -45,11 +71,49 @@ class LlmUtilityService:
             tokens_info=[_tokens_info(role, pieces) for (role, _), pieces in zip(parts, tokens, strict=True)]
         )
 
+    async def _prefixed(self, call: Call, request: GenerateContentRequest) -> Prefixed:
+        if self._caches is None:
+            raise support.refusal("cached_content")
+        return await self._caches.prefixed(call, request)
+
     def _find(self, call: Call, request: CountTokensRequest | ComputeTokensRequest) -> Served:
         """By ``endpoint``, which the URL's path fills; the Developer API has only ``model``."""
         served = self._registry.find(request.endpoint or request.model)
         call.model = served.model.id
         return served
+
+
+def _whole(request: developer_count.CountTokensRequest) -> GenerateContentRequest:
+    """The request that is counted: the one that it brings, otherwise one of its fields."""
+    if request.generate_content_request is not None:
+        return msgspec.structs.replace(request.generate_content_request, model=request.model)
+    return GenerateContentRequest(
+        model=request.model,
+        contents=request.contents,
+        system_instruction=request.system_instruction,
+        tools=request.tools,
+        generation_config=request.generation_config,
+    )
+
+
+def _counted(request: GenerateContentRequest) -> CountTokensRequest:
+    return CountTokensRequest(
+        model=request.model,
+        contents=request.contents,
+        system_instruction=request.system_instruction,
+        tools=request.tools,
+        generation_config=request.generation_config,
+    )
+
+
+def _with_cache(response: CountTokensResponse, cached: Mapping[Kind, int]) -> developer.CountTokensResponse:
+    """The counts of a prompt of which ``cached`` comes from a cache, by kind."""
+    return developer.CountTokensResponse(
+        total_tokens=response.total_tokens,
+        cached_content_token_count=sum(cached.values()),
+        prompt_tokens_details=response.prompt_tokens_details,
+        cache_tokens_details=modality_counts(cached),
+    )
 
 
 def _tokens_info(role: str, tokens: list[Token]) -> TokensInfo:

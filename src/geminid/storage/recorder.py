@@ -29,7 +29,7 @@ class Pace:
     """Seconds between two flushes, records in one transaction, and seconds between two tries, which double."""
 
     every: float = 1.0
-    batch: int = 500
+    batch: int = 2_000
     retry: float = 1.0
     longest_retry: float = 30.0
     stop: float = 5.0

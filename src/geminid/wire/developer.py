@@ -2,7 +2,8 @@
 
 Only what differs in numbers, order or fields is declared; the rest is Vertex AI's own declaration, which has the
 same numbers there. Declarations only: ``gemini/developer.py`` makes these out of Vertex AI's messages. Requests
-need no declarations of their own, since the JSON decoder takes the union of both dialects.
+need no declarations of their own, since the JSON decoder takes the union of both dialects; ``developer_count.py``
+has the one that does.
 """
 
 from __future__ import annotations
@@ -153,6 +154,7 @@ class CountTokensResponse(Message, proto=f"{PACKAGE}.CountTokensResponse"):
     total_tokens: Int32 = field(1)
     cached_content_token_count: Int32 = field(5)
     prompt_tokens_details: list[ModalityTokenCount] = field(6)
+    cache_tokens_details: list[ModalityTokenCount] = field(7)
 
 
 class CachedContent(Message, proto=f"{PACKAGE}.CachedContent"):

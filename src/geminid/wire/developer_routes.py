@@ -19,6 +19,7 @@ from geminid.wire.caching import (
     UpdateCachedContentRequest,
 )
 from geminid.wire.developer import PACKAGE, GetModelRequest, ListModelsRequest
+from geminid.wire.developer_count import CountTokensRequest
 from geminid.wire.files import (
     CreateFileRequest,
     DeleteFileRequest,
@@ -28,7 +29,6 @@ from geminid.wire.files import (
 )
 from geminid.wire.generation import GenerateContentRequest
 from geminid.wire.message import Message
-from geminid.wire.tokens import CountTokensRequest
 
 
 @dataclass(frozen=True, slots=True)

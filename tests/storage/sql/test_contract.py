@@ -1,4 +1,4 @@
-"""What ``records.py`` promises, held by both databases."""
+"""What ``records.py`` promises of usage and buckets, held by both databases."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import asyncio
 import datetime as dt
 import math
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeAlias
 
 import pytest
+from msgspec.structs import replace
 
-from geminid.errors import AlreadyExists
-from geminid.storage.records import Buckets, CachedContentRecord, CachedContents, UsageRecord
+from geminid.storage.records import UNTOLD, Buckets, UsageRecord, UsageRecords
 from geminid.storage.sql.database import Database
 
 NOW = dt.datetime(2026, 11, 21, 12, 0, 0, 123_456, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
+SECOND = dt.timedelta(seconds=1)
 TICK = dt.timedelta(microseconds=1)
 HOSTILE = "NUL \0, half a pair \ud800, a backslash \\0000, '; DROP TABLE buckets; --, 😀"
 
-CONTENT = CachedContentRecord("1", "p", "l", "gemini-2.0-flash", NOW, NOW, NOW + HOUR, bytes(range(256)), "Books")
 USAGE = UsageRecord(
     id="r1",
     time=NOW,
@@ -33,148 +32,18 @@ USAGE = UsageRecord(
     labels={"team": "search"},
     prompt={"TEXT": 12, "IMAGE": 258},
     output={"TEXT": 7},
-    cached=3,
+    cached={"IMAGE": 3},
     thoughts=5_000_000_000,
     seconds=1.25,
     first_token_seconds=0.1,
 )
 
 
-@pytest.fixture
-def contents(database: Database) -> CachedContents:
-    return database.cached_contents
-
-
-# Cached contents.
-
-
-async def test_a_content_is_as_it_was_created(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-
-    assert await contents.get("p", "l", "1", NOW) == CONTENT
-
-
-async def test_any_text_can_be_kept_and_found(contents: CachedContents) -> None:
-    hostile = replace(CONTENT, id=HOSTILE, project=HOSTILE, display_name=HOSTILE, body=b"")
-    await contents.create(hostile)
-
-    assert await contents.get(HOSTILE, "l", HOSTILE, NOW) == hostile
-    assert await contents.get(HOSTILE.replace("\0", "\\0000"), "l", HOSTILE, NOW) is None
-
-
-async def test_times_of_all_zones_are_those_moments(contents: CachedContents) -> None:
-    elsewhere = dt.timezone(dt.timedelta(hours=5, minutes=30))
-    await contents.create(replace(CONTENT, created=NOW.astimezone(elsewhere)))
-
-    found = await contents.get("p", "l", "1", NOW.astimezone(elsewhere))
-
-    assert found == CONTENT
-    assert found.created.tzinfo is dt.UTC
-
-
-async def test_an_id_is_given_once(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-
-    with pytest.raises(AlreadyExists):
-        await contents.create(replace(CONTENT, project="other"))
-
-    assert await contents.get("p", "l", "1", NOW) == CONTENT
-
-
-async def test_it_expires_at_its_moment(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-    end = CONTENT.expires
-
-    assert await contents.get("p", "l", "1", end - TICK) == CONTENT
-    assert await contents.get("p", "l", "1", end) is None
-    assert await contents.list("p", "l", end, size=9) == []
-    assert await contents.expire_at("p", "l", "1", end + HOUR, end) is None
-    assert not await contents.delete("p", "l", "1", end)
-
-
-async def test_a_clock_that_goes_back_brings_back_what_was_not_swept(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-    assert await contents.get("p", "l", "1", CONTENT.expires) is None
-
-    assert await contents.get("p", "l", "1", NOW) == CONTENT
-
-
-Ask: TypeAlias = Callable[[CachedContents, str, str], Awaitable[object]]
-
-
-@pytest.mark.parametrize(
-    ("project", "location"), [("other", "l"), ("p", "other"), ("", ""), ("P", "l"), ("%", "%")]
-)
-@pytest.mark.parametrize(
-    "ask",
-    [
-        lambda contents, project, location: contents.get(project, location, "1", NOW),
-        lambda contents, project, location: contents.list(project, location, NOW, size=9),
-        lambda contents, project, location: contents.list(project, location, NOW, size=9, after="1"),
-        lambda contents, project, location: contents.expire_at(project, location, "1", NOW + 2 * HOUR, NOW),
-        lambda contents, project, location: contents.delete(project, location, "1", NOW),
-    ],
-    ids=["get", "list", "list after it", "expire_at", "delete"],
-)
-async def test_others_see_nothing_and_change_nothing(
-    contents: CachedContents, ask: Ask, project: str, location: str
-) -> None:
-    await contents.create(CONTENT)
-
-    assert not await ask(contents, project, location)
-
-    assert await contents.get("p", "l", "1", NOW) == CONTENT
-
-
-async def test_the_newest_are_listed_first_page_by_page(contents: CachedContents) -> None:
-    for number in range(7):  # of which two each are of one moment
-        await contents.create(replace(CONTENT, id=f"{number}", created=NOW + number // 2 * TICK))
-
-    pages = [await contents.list("p", "l", NOW, size=3, after=after) for after in ("", "4", "1", "0")]
-
-    assert [[record.id for record in page] for page in pages] == [["6", "5", "4"], ["3", "2", "1"], ["0"], []]
-
-
-async def test_a_list_goes_on_after_one_that_expired_meanwhile(contents: CachedContents) -> None:
-    for number in range(3):
-        await contents.create(
-            replace(CONTENT, id=f"{number}", created=NOW + number * TICK, expires=NOW + HOUR / (1 + number))
-        )
-
-    page = await contents.list("p", "l", NOW + HOUR / 2, size=3, after="1")
-
-    assert [record.id for record in page] == ["0"]
-
-
-async def test_an_expiration_is_changed(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-    later = NOW + 2 * HOUR
-
-    changed = await contents.expire_at("p", "l", "1", later, NOW + TICK)
-
-    assert changed == replace(CONTENT, expires=later, updated=NOW + TICK)
-    assert await contents.get("p", "l", "1", later - TICK) == changed
-
-
-async def test_a_content_is_deleted_once(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-
-    assert await contents.delete("p", "l", "1", NOW)
-    assert not await contents.delete("p", "l", "1", NOW)
-    assert await contents.get("p", "l", "1", NOW) is None
-
-
-async def test_sweeping_deletes_what_has_expired(contents: CachedContents) -> None:
-    await contents.create(CONTENT)
-    await contents.create(replace(CONTENT, id="2", project="other"))
-    await contents.create(replace(CONTENT, id="3", expires=CONTENT.expires + TICK))
-
-    assert sorted(await contents.sweep(CONTENT.expires)) == ["1", "2"]
-    assert await contents.sweep(CONTENT.expires) == []
-    assert [record.id for record in await contents.list("p", "l", NOW, size=9)] == ["3"]
-
-
 # Usage.
+
+
+async def everything(usage: UsageRecords, **times: dt.datetime) -> list[UsageRecord]:
+    return [record async for batch in usage.read(**times) for record in batch]
 
 
 async def test_usage_is_read_as_it_was_added(database: Database) -> None:
@@ -182,13 +51,13 @@ async def test_usage_is_read_as_it_was_added(database: Database) -> None:
 
     await database.usage_records.add([USAGE, cancelled])
 
-    assert await database.usage_records.read() == [USAGE, cancelled]
+    assert await everything(database.usage_records) == [USAGE, cancelled]
 
 
 async def test_no_usage_is_no_usage(database: Database) -> None:
     await database.usage_records.add([])
 
-    assert await database.usage_records.read() == []
+    assert await everything(database.usage_records) == []
 
 
 async def test_a_record_that_is_added_again_counts_once(database: Database) -> None:
@@ -196,9 +65,9 @@ async def test_a_record_that_is_added_again_counts_once(database: Database) -> N
     other = replace(USAGE, id="r2", time=NOW + TICK)
     await usage.add([USAGE])
 
-    await usage.add([other, replace(USAGE, cached=99), other])
+    await usage.add([other, replace(USAGE, thoughts=99), other])
 
-    assert await usage.read() == [USAGE, other]
+    assert await everything(usage) == [USAGE, other]
 
 
 async def test_servers_that_add_the_same_do_not_lock_each_other_out(database: Database) -> None:
@@ -208,16 +77,36 @@ async def test_servers_that_add_the_same_do_not_lock_each_other_out(database: Da
         *(database.usage_records.add(records if turn % 2 else records[::-1]) for turn in range(8))
     )
 
-    assert await database.usage_records.read() == records
+    assert await everything(database.usage_records) == records
 
 
 async def test_usage_is_read_of_a_time_in_its_order(database: Database) -> None:
     records = [replace(USAGE, id=f"r{9 - number}", time=NOW + number * HOUR) for number in range(4)]
     await database.usage_records.add(records[::-1])
 
-    assert await database.usage_records.read(since=NOW + HOUR, until=NOW + 3 * HOUR) == records[1:3]
-    assert await database.usage_records.read(until=NOW + HOUR) == records[:1]
-    assert await database.usage_records.read(since=NOW + 3 * HOUR) == records[3:]
+    assert await everything(database.usage_records, since=NOW + HOUR, until=NOW + 3 * HOUR) == records[1:3]
+    assert await everything(database.usage_records, until=NOW + HOUR) == records[:1]
+    assert await everything(database.usage_records, since=NOW + 3 * HOUR) == records[3:]
+
+
+async def test_much_usage_is_read_in_batches(database: Database) -> None:
+    """Of which many are of one moment, so that a batch ends within it."""
+    records = [replace(USAGE, id=f"{number:05}", time=NOW + number // 4_000 * TICK) for number in range(12_000)]
+    for start in range(0, len(records), 2_000):
+        await database.usage_records.add(records[start : start + 2_000])
+
+    batches = [batch async for batch in database.usage_records.read()]
+
+    assert [record for batch in batches for record in batch] == records
+    assert max(map(len, batches)) < len(records) / 2
+
+
+async def test_what_of_a_prompt_was_cached_may_not_be_told_by_modality(database: Database) -> None:
+    untold = replace(USAGE, cached={UNTOLD: 3})
+
+    await database.usage_records.add([untold])
+
+    assert await everything(database.usage_records) == [untold]
 
 
 async def test_old_usage_is_pruned_in_pieces(database: Database) -> None:
@@ -227,7 +116,7 @@ async def test_old_usage_is_pruned_in_pieces(database: Database) -> None:
 
     assert await usage.prune(NOW) == 5_001
     assert await usage.prune(NOW) == 0
-    assert await usage.read() == [USAGE]
+    assert await everything(usage) == [USAGE]
 
 
 # Buckets.
@@ -323,6 +212,29 @@ async def test_what_is_settled_is_taken_or_given_back(database: Database, take: 
     assert await database.buckets.take("new", 1, per_minute=60, burst=10, now=NOW) == pytest.approx(6)
 
 
+async def test_full_buckets_are_swept_and_others_are_not(database: Database, take: Take) -> None:
+    buckets = database.buckets
+    for number in range(3):
+        await buckets.take(f"{number} a second", 10, per_minute=60 * number, burst=10, now=NOW)
+    await take(25)
+
+    assert await buckets.sweep(NOW + 4.999 * SECOND) == 0
+    assert await buckets.sweep(NOW + 5 * SECOND) == 1
+    assert await buckets.sweep(NOW + 10 * SECOND) == 1
+    assert await take(1, after=10) == pytest.approx(6)
+    assert await buckets.sweep(NOW + 25 * SECOND) == 1
+    assert await buckets.sweep(NOW + 1000 * HOUR) == 0
+    assert (await database.check()).rows["buckets"] == 1
+
+
+async def test_what_is_settled_puts_off_the_sweep(database: Database, take: Take) -> None:
+    await take(5)
+    await database.buckets.settle("k", 5, per_minute=60, burst=10, now=NOW + 3 * SECOND)
+
+    assert await database.buckets.sweep(NOW + 9 * SECOND) == 0
+    assert await database.buckets.sweep(NOW + 10 * SECOND) == 1
+
+
 async def test_servers_that_share_a_bucket_take_no_more_than_is_in_it(
     database: Database, url: str, open_: Callable[[str], Awaitable[Database]]
 ) -> None:
@@ -333,3 +245,72 @@ async def test_servers_that_share_a_bucket_take_no_more_than_is_in_it(
     )
 
     assert sum(wait == 0 for wait in waits) == 20
+
+
+# Shares.
+
+
+Hold: TypeAlias = Callable[..., Awaitable[int]]
+
+
+@pytest.fixture
+def hold(database: Database) -> Hold:
+    """So many of four places of a key, for ten seconds from ``after`` on."""
+
+    async def hold(holder: str, wanted: int, after: float = 0, key: str = "k", limit: int = 4) -> int:
+        now = NOW + after * SECOND
+        return await database.shares.hold(key, holder, wanted, limit=limit, now=now, until=now + 10 * SECOND)
+
+    return hold
+
+
+async def test_each_has_what_it_wants_as_far_as_others_leave_it(hold: Hold) -> None:
+    assert await hold("a", 3) == 3
+    assert await hold("b", 3) == 1
+    assert await hold("a", 2) == 2
+    assert await hold("b", 3) == 2
+    assert await hold("a", 0) == 0
+    assert await hold("b", 9) == 4
+    assert await hold("b", 9, key=HOSTILE) == 4
+
+
+async def test_a_limit_that_was_lowered_holds_for_those_who_ask_again(hold: Hold) -> None:
+    assert await hold("a", 4) == 4
+    assert await hold("b", 1, limit=2) == 0
+    assert await hold("a", 4, limit=2) == 2
+
+
+async def test_places_are_free_again_when_their_time_is_over(hold: Hold) -> None:
+    await hold("a", 4)
+
+    assert await hold("b", 1, after=9.999) == 0
+    assert await hold("b", 4, after=10) == 4
+
+
+async def test_places_that_are_prolonged_stay_and_others_are_forgotten(database: Database, hold: Hold) -> None:
+    await hold("a", 1)
+    await hold("a", 1, key="other")
+    await hold("b", 1)
+
+    now = NOW + 10 * SECOND
+    await database.shares.prolong("a", now=now, until=now + 10 * SECOND)
+
+    assert (await database.check()).rows["shares"] == 2
+    assert await hold("c", 4, after=19) == 3
+    assert await hold("c", 4, after=19, key="other") == 3
+
+
+async def test_servers_that_ask_at_the_same_time_have_no_more_together(
+    database: Database, url: str, open_: Callable[[str], Awaitable[Database]]
+) -> None:
+    servers = [database, await open_(url), await open_(url)]
+
+    for round in range(20):
+        until = NOW + 10 * SECOND
+        held = await asyncio.gather(
+            *(
+                server.shares.hold(f"k{round}", str(number), 3, limit=5, now=NOW, until=until)
+                for number, server in enumerate(servers)
+            )
+        )
+        assert sum(held) == 5

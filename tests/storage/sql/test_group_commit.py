@@ -22,7 +22,7 @@ NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
 
 def content(id_: str) -> CachedContentRecord:
-    return CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1), b"body")
+    return CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1))
 
 
 def commits(wal: Path) -> int:
@@ -43,7 +43,7 @@ async def test_a_hundred_writes_side_by_side_share_few_commits(sqlite: Database,
     wal = tmp_path / "state" / "geminid.db-wal"
     before = commits(wal) if wal.exists() else 0
 
-    await asyncio.gather(*(sqlite.cached_contents.create(content(f"{number}")) for number in range(100)))
+    await asyncio.gather(*(sqlite.cached_contents.create(content(f"{number}"), b"body") for number in range(100)))
 
     assert 1 <= commits(wal) - before <= 5
     assert len(await sqlite.cached_contents.list("p", "l", NOW, size=200)) == 100
@@ -53,7 +53,7 @@ async def test_one_that_fails_fails_alone(sqlite: Database) -> None:
     ids = ["a", "b", "a", "c"]
 
     ended = await asyncio.gather(
-        *(sqlite.cached_contents.create(content(id_)) for id_ in ids), return_exceptions=True
+        *(sqlite.cached_contents.create(content(id_), b"body") for id_ in ids), return_exceptions=True
     )
 
     assert [type(end) for end in ended] == [type(None), type(None), AlreadyExists, type(None)]
@@ -61,14 +61,16 @@ async def test_one_that_fails_fails_alone(sqlite: Database) -> None:
 
 
 async def test_closing_finishes_what_was_begun(sqlite: Database, open_: Any, sqlite_url: str) -> None:
-    writes = [asyncio.create_task(sqlite.cached_contents.create(content(f"{number}"))) for number in range(20)]
+    writes = [
+        asyncio.create_task(sqlite.cached_contents.create(content(f"{number}"), b"body")) for number in range(20)
+    ]
     await asyncio.sleep(0)  # they begin
 
     await sqlite.aclose()
 
     assert [write.exception() for write in writes] == [None] * 20
     with pytest.raises(Unavailable):
-        await sqlite.cached_contents.create(content("late"))
+        await sqlite.cached_contents.create(content("late"), b"body")
     again = await open_(sqlite_url)
     assert len(await again.cached_contents.list("p", "l", NOW, size=99)) == 20
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import psycopg
 import pytest
+from alembic import command
+from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect, make_url
 
+from geminid.service.cache_bodies import summary_in, unpack, usage_in
 from geminid.storage.base import StorageError
 from geminid.storage.sql import migrate
 from geminid.storage.sql.database import Database, open_database
@@ -63,6 +68,46 @@ async def test_the_tables_are_those_that_are_declared(url: str) -> None:
     engine.dispose()
 
 
+def migrate_to(url: str, revision: str) -> None:
+    """As an older version left it."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+    with engine.begin() as connection:
+        config = Config(attributes={"connection": connection})
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.set_main_option("path_separator", "os")
+        command.upgrade(config, revision)
+    engine.dispose()
+
+
+MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 600_007, tzinfo=dt.UTC)
+
+
+async def test_caches_of_the_first_schema_can_be_used(url: str, open_: Open) -> None:
+    Path(make_url(url).database or "").parent.mkdir(exist_ok=True)
+    migrate_to(url, "0001")
+    kept = msgspec.json.encode(
+        {
+            "usage": {"totalTokenCount": 5, "textCount": 17},
+            "tokens": {"TEXT": 5},
+            "content": {"model": "m", "contents": [{"role": "user", "parts": [{"text": "A very long book."}]}]},
+        }
+    )
+    moment = f"'{MOMENT.isoformat()}'" if url.startswith("postgresql") else str(int(MOMENT.timestamp() * 1e6))
+    body = f"'\\x{kept.hex()}'" if url.startswith("postgresql") else f"x'{kept.hex()}'"
+    for number in range(250):
+        values = f"'{number:03}', 'p', 'l', 'm', {moment}, {moment}, {moment}, {body}, 'Book\\0000'"
+        execute(url, f"INSERT INTO cached_contents VALUES ({values})")
+
+    contents = (await open_(url)).cached_contents
+
+    listed = await contents.list("p", "l", MOMENT - dt.timedelta(hours=1), size=999)
+    cached = unpack(await contents.body(listed[0]) or b"")
+    assert [record.id for record in listed] == [f"{number:03}" for number in reversed(range(250))]
+    assert (listed[0].created, listed[0].display_name, listed[0].blob) == (MOMENT, "Book\0", "")
+    assert usage_in(listed[0].usage).total_token_count == summary_in(listed[0].usage).tokens["TEXT"] == 5
+    assert (cached.content.contents[0].parts[0].text, cached.media) == ("A very long book.", ())
+
+
 async def test_a_newer_database_is_refused(url: str) -> None:
     await (await open_database(url)).aclose()
     execute(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
@@ -78,7 +123,7 @@ async def test_a_database_without_tables_is_not_made_where_that_is_not_asked_for
 
 async def test_a_migration_that_fails_leaves_nothing(url: str, open_: Open) -> None:
     await (await open_database(url)).aclose()
-    for table in (VERSION_TABLE, "cached_contents", "usage_records"):
+    for table in (VERSION_TABLE, "cached_contents", "usage_records", "shares"):
         execute(url, f"DROP TABLE {table}")
 
     with pytest.raises(StorageError, match="buckets"):  # it is in the way

@@ -19,7 +19,7 @@ Open = Callable[..., Awaitable[Database]]
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 USAGE = UsageRecord("r1", NOW, "p", "me", "m", "GenerateContent", "OK", labels={"team": "search"})
-CONTENT = CachedContentRecord("1", "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1), b"body")
+CONTENT = CachedContentRecord("1", "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1))
 
 
 async def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ async def test_a_server_that_is_not_there_is_told_without_the_password(tmp_path:
 async def test_the_short_name_of_the_scheme_is_taken(postgresql: Any, open_: Open) -> None:
     database = await open_(postgresql.new_database().replace("postgresql:", "postgres:"))
 
-    assert (await database.check()).rows == {"buckets": 0, "cached_contents": 0, "usage_records": 0}
+    assert (await database.check()).rows == {"buckets": 0, "cached_contents": 0, "shares": 0, "usage_records": 0}
 
 
 async def test_backups_are_left_to_pg_dump(postgresql: Any, open_: Open, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ async def test_backups_are_left_to_pg_dump(postgresql: Any, open_: Open, tmp_pat
 
 async def test_it_is_unavailable_while_the_server_is_away_and_goes_on_after(postgresql: Any, open_: Open) -> None:
     database = await open_(postgresql.new_database())
-    await database.cached_contents.create(CONTENT)
+    await database.cached_contents.create(CONTENT, b"body")
 
     postgresql.stop()
     try:
@@ -64,7 +64,7 @@ async def test_it_is_unavailable_while_the_server_is_away_and_goes_on_after(post
 async def test_connections_that_died_in_the_pool_cost_no_request(postgresql: Any, open_: Open) -> None:
     url = postgresql.new_database()
     database = await open_(url)
-    await database.cached_contents.create(CONTENT)
+    await database.cached_contents.create(CONTENT, b"body")
 
     postgresql.stop()
     postgresql.start()

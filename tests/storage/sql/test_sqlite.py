@@ -26,9 +26,11 @@ Open = Callable[..., Awaitable[Database]]
 DIARY = b"This is a diary." * 1000
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
+BODY = b"body" * 1000
+
 
 def content(id_: str) -> CachedContentRecord:
-    return CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1), b"body" * 1000)
+    return CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1))
 
 
 def write(path: Path, data: bytes) -> None:
@@ -55,7 +57,7 @@ async def database(sqlite_url: str, open_: Open) -> Database:
 
 
 async def test_the_files_are_their_owners_alone(database: Database, file: Path) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
 
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()}
 
@@ -65,7 +67,7 @@ async def test_the_files_are_their_owners_alone(database: Database, file: Path) 
 
 async def test_what_is_kept_is_there_after_a_restart(sqlite_url: str, open_: Open) -> None:
     first = await open_database(sqlite_url)
-    await first.cached_contents.create(content("1"))
+    await first.cached_contents.create(content("1"), BODY)
     await first.aclose()
 
     assert await ids(await open_(sqlite_url)) == ["1"]
@@ -73,17 +75,17 @@ async def test_what_is_kept_is_there_after_a_restart(sqlite_url: str, open_: Ope
 
 async def test_two_servers_share_a_file(database: Database, sqlite_url: str, open_: Open) -> None:
     other = await open_(sqlite_url)
-    await database.cached_contents.create(content("1"))
-    await other.cached_contents.create(content("2"))
+    await database.cached_contents.create(content("1"), BODY)
+    await other.cached_contents.create(content("2"), BODY)
 
     assert await ids(database) == await ids(other) == ["2", "1"]
 
 
 async def test_a_write_waits_for_another_process_and_reads_do_not(database: Database, file: Path) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        writing = asyncio.create_task(database.cached_contents.create(content("2")))
+        writing = asyncio.create_task(database.cached_contents.create(content("2"), BODY))
 
         assert await ids(database) == ["1"]
         assert not writing.done()
@@ -107,10 +109,10 @@ def no_room(beyond: int) -> Iterator[None]:
 async def test_without_room_writes_are_refused_and_go_on_when_there_is_some(database: Database) -> None:
     with no_room(beyond=400_000):
         ended = await asyncio.gather(
-            *(database.cached_contents.create(content(f"{number}")) for number in range(300)),
+            *(database.cached_contents.create(content(f"{number}"), BODY) for number in range(300)),
             return_exceptions=True,
         )
-    await database.cached_contents.create(content("later"))
+    await database.cached_contents.create(content("later"), BODY)
 
     kept = {f"{number}" for number, end in enumerate(ended) if end is None}
     assert {type(end) for end in ended} <= {type(None), Unavailable}
@@ -164,10 +166,10 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_backup_is_of_what_was_committed_and_stands_alone(database: Database, tmp_path: Path) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
 
     await database.backup(tmp_path / "backup.db")
-    await database.cached_contents.create(content("2"))
+    await database.cached_contents.create(content("2"), BODY)
 
     assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
     assert sorted(os.listdir(tmp_path)) == ["backup.db", "state"]
@@ -185,14 +187,14 @@ async def test_a_backup_does_not_replace_a_file(database: Database, tmp_path: Pa
 
 
 async def test_a_server_that_runs_sees_what_is_restored(database: Database, tmp_path: Path) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
     await database.backup(tmp_path / "backup.db")
-    await database.cached_contents.create(content("2"))
+    await database.cached_contents.create(content("2"), BODY)
 
     await database.restore(tmp_path / "backup.db")
 
     assert await ids(database) == ["1"]
-    await database.cached_contents.create(content("3"))
+    await database.cached_contents.create(content("3"), BODY)
     assert await ids(database) == ["3", "1"]
     assert (await database.check()).problems == []
 
@@ -200,7 +202,7 @@ async def test_a_server_that_runs_sees_what_is_restored(database: Database, tmp_
 async def test_a_backup_is_restored_where_there_is_nothing(
     database: Database, tmp_path: Path, open_: Open
 ) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
     await database.backup(tmp_path / "backup.db")
 
     sqlite_copies.restore(tmp_path / "new" / "geminid.db", tmp_path / "backup.db")
@@ -212,7 +214,7 @@ async def test_a_damaged_database_is_replaced_and_kept(
     sqlite_url: str, file: Path, tmp_path: Path, open_: Open
 ) -> None:
     first = await open_database(sqlite_url)
-    await first.cached_contents.create(content("1"))
+    await first.cached_contents.create(content("1"), BODY)
     await first.backup(tmp_path / "backup.db")
     await first.aclose()
     write(file, DIARY)
@@ -238,9 +240,9 @@ async def test_what_is_no_sound_backup_is_not_restored(
     database: Database, tmp_path: Path, spoil: Callable[[Path], object], words: str
 ) -> None:
     for number in range(20):
-        await database.cached_contents.create(content(f"{number}"))
+        await database.cached_contents.create(content(f"{number}"), BODY)
     await database.backup(tmp_path / "backup.db")
-    await database.cached_contents.create(content("after"))
+    await database.cached_contents.create(content("after"), BODY)
     spoil(tmp_path / "backup.db")
 
     with pytest.raises(StorageError, match=words):
@@ -262,18 +264,18 @@ def renumber(path: Path) -> None:
 
 
 async def test_a_check_counts_rows(database: Database) -> None:
-    await database.cached_contents.create(content("1"))
+    await database.cached_contents.create(content("1"), BODY)
 
     checked = await database.check()
 
-    assert checked.rows == {"buckets": 0, "cached_contents": 1, "usage_records": 0}
+    assert checked.rows == {"buckets": 0, "cached_contents": 1, "shares": 0, "usage_records": 0}
     assert checked.problems == []
 
 
 async def test_a_check_finds_damage(sqlite_url: str, file: Path, open_: Open) -> None:
     first = await open_database(sqlite_url)
     for number in range(50):
-        await first.cached_contents.create(content(f"{number}"))
+        await first.cached_contents.create(content(f"{number}"), BODY)
     await first.aclose()
     tear(file)
 

@@ -9,7 +9,18 @@ import datetime as dt
 import math
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Double, Executable, bindparam, case, func, select
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Double,
+    Executable,
+    bindparam,
+    case,
+    delete,
+    func,
+    select,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from geminid.storage.sql.connections import Connections
@@ -22,6 +33,8 @@ _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND: Final = dt.timedelta(microseconds=1)
 _MICROSECONDS_A_MINUTE: Final = 60_000_000
 _ROUNDING: Final = 1e-9
+_SWEPT: Final = 10_000
+"""Rows at a time, so that no call waits long for one of them."""
 
 _amount = bindparam("amount", type_=Double)
 _burst = bindparam("burst", type_=Double)
@@ -36,22 +49,29 @@ _level = case((_filled < _burst, _filled), else_=_burst)
 
 _SELECT: Final = select(_level).where(table.c.key == bindparam("name"))
 
+_left: ColumnElement[float] = _level - _amount
+_found = {"level": _left, "filled": _latest, "full_at": _latest + (_burst - _left) / func.nullif(_rate, 0)}
+_new = {"level": _burst - _amount, "filled": _now, "full_at": _now + _amount / func.nullif(_rate, 0)}
+
+_full = select(table.c.key).where(table.c.full_at <= _now).limit(_SWEPT)
+_SWEEP: Final = delete(table).where(table.c.key.in_(_full), table.c.full_at <= _now)
+
 
 def _taking(dialect: Any, *more: ColumnElement[str]) -> Executable:
     """Takes, in a row that is new or full enough, and returns the key; nothing where it is not."""
-    insert = dialect.insert(table).values(key=bindparam("name"), level=_burst - _amount, filled=_now)
+    insert = dialect.insert(table).values(key=bindparam("name"), **_new)
     taking: Executable = insert.on_conflict_do_update(
-        index_elements=[table.c.key], set_={"level": _level - _amount, "filled": _latest}, where=_level >= _needed
+        index_elements=[table.c.key], set_=_found, where=_level >= _needed
     ).returning(table.c.key, *more)
     return taking
 
 
 def _settling(dialect: Any, *more: ColumnElement[str]) -> Executable:
     """Takes whatever is there."""
-    insert = dialect.insert(table).values(key=bindparam("name"), level=_burst - _amount, filled=_now)
-    settling: Executable = insert.on_conflict_do_update(
-        index_elements=[table.c.key], set_={"level": _level - _amount, "filled": _latest}
-    ).returning(table.c.key, *more)
+    insert = dialect.insert(table).values(key=bindparam("name"), **_new)
+    settling: Executable = insert.on_conflict_do_update(index_elements=[table.c.key], set_=_found).returning(
+        table.c.key, *more
+    )
     return settling
 
 
@@ -68,7 +88,7 @@ _TAKE: Final = {
 
 
 class SqlBuckets:
-    """Implements ``records.Buckets``."""
+    """Implements ``records.SweptBuckets``."""
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
@@ -100,6 +120,15 @@ class SqlBuckets:
         await self._connections.write(
             lambda connection: connection.execute(_SETTLE[connection.dialect.name], change).first()
         )
+
+    async def sweep(self, now: dt.datetime) -> int:
+        """As ``records.SweptBuckets`` says."""
+        moment, swept = {"now": (now - _EPOCH) // _MICROSECOND}, 0
+        while True:
+            rows = await self._connections.write(lambda connection: connection.execute(_SWEEP, moment).rowcount)
+            swept += rows
+            if rows < _SWEPT:
+                return swept
 
 
 def _level_of(connection: Connection, attempt: _Attempt) -> float | None:

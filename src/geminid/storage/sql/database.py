@@ -15,12 +15,14 @@ from sqlalchemy import URL, Connection, func, make_url, select
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from geminid.storage.base import StorageError
-from geminid.storage.records import Buckets, CachedContents, UsageRecords
+from geminid.storage.blobbed_contents import Rows
+from geminid.storage.records import Shares, SweptBuckets, UsageRecords
 from geminid.storage.sql import sqlite_copies
 from geminid.storage.sql.buckets import SqlBuckets
 from geminid.storage.sql.cached_contents import SqlCachedContents
 from geminid.storage.sql.connections import Connections, told
 from geminid.storage.sql.schema import SCHEMA, metadata
+from geminid.storage.sql.shares import SqlShares
 from geminid.storage.sql.sqlite import open_sqlite
 from geminid.storage.sql.usage_records import SqlUsageRecords
 
@@ -43,9 +45,10 @@ class Database:
     def __init__(self, url: URL, connections: Connections) -> None:
         self._url = url
         self._connections = connections
-        self.cached_contents: CachedContents = SqlCachedContents(connections)
+        self.cached_contents: Rows = SqlCachedContents(connections)
         self.usage_records: UsageRecords = SqlUsageRecords(connections)
-        self.buckets: Buckets = SqlBuckets(connections)
+        self.buckets: SweptBuckets = SqlBuckets(connections)
+        self.shares: Shares = SqlShares(connections)
 
     async def aclose(self) -> None:
         """Finishes the writes that were begun, then closes."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeEngine
 
-SCHEMA: Final = "0001"
+SCHEMA: Final = "0003"
 """The newest migration: four digits, counted up."""
 
 VERSION_TABLE: Final = "geminid_schema"
@@ -91,10 +91,14 @@ cached_contents: Final = Table(
     Column("created", Moment, nullable=False),
     Column("updated", Moment, nullable=False),
     Column("expires", Moment, nullable=False),
-    Column("body", LargeBinary, nullable=False),
     Column("display_name", Words, nullable=False),
+    Column("usage", LargeBinary, nullable=False),
+    Column("blob", Words, nullable=False),
+    # The last: SQLite reads a row from its beginning, and a body lies on many pages.
+    Column("body", LargeBinary, nullable=False),
     Index("cached_contents_listed", "project", "location", "created", "id"),
     Index("cached_contents_expires", "expires"),
+    Index("cached_contents_blobs", "blob"),
 )
 
 usage_records: Final = Table(
@@ -126,4 +130,16 @@ buckets: Final = Table(
     Column("level", Double, nullable=False),
     # Microseconds since 1970: it is calculated with, in both databases.
     Column("filled", BigInteger, nullable=False),
+    # When it will be full, in such microseconds; never, where it does not fill. Without an index, which would be
+    # written with every call and read once a minute.
+    Column("full_at", Double),
+)
+
+shares: Final = Table(
+    "shares",
+    metadata,
+    Column("key", Words, primary_key=True),
+    Column("holder", Words, primary_key=True),
+    Column("places", BigInteger, nullable=False),
+    Column("until", Moment, nullable=False),
 )
