@@ -1,4 +1,4 @@
-"""A small HTTP/1.1 load generator on raw sockets: cheap enough not to be what is measured.
+"""A small HTTP/1.1 load generator on a bare protocol: cheap enough not to be what is measured.
 
 Used by the benchmarks of this folder. Each connection sends the same request again and again and reads each
 answer to its end; times are seconds.
@@ -7,17 +7,33 @@ answer to its end; times are seconds.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import cast
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
+_LAST_CHUNK = b"\r\n0\r\n\r\n"
 
 
 @dataclass(slots=True)
 class Sample:
-    """One answer: when its first body byte and its last came, counted from the request, and how long it was."""
+    """One answer: when its first body byte and its last came, counted from the request, and how long it was.
+
+    ``pieces`` are the reads that brought it, each with the monotonic time, in nanoseconds, when it came.
+    """
 
     first: float
     total: float
-    body: bytes
+    pieces: list[tuple[int, bytes]]
+    chunked: bool = False
+
+    @property
+    def body(self) -> bytes:
+        received = b"".join(piece for _, piece in self.pieces)
+        return b"".join(_dechunked(received)) if self.chunked else received
 
 
 @dataclass(slots=True)
@@ -28,7 +44,7 @@ class Load:
     seconds: float = 0.0
 
     def percentile(self, share: float, *, of: str = "total") -> float:
-        values = sorted(getattr(sample, of) for sample in self.samples)
+        values: list[float] = sorted(getattr(sample, of) for sample in self.samples)
         return values[min(len(values) - 1, int(share * len(values)))]
 
     @property
@@ -49,44 +65,115 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
 
 
 async def run(port: int, request: bytes, *, requests: int, connections: int) -> Load:
-    """Sends ``requests`` in all. Raises RuntimeError on an answer that is not 200."""
+    """Sends ``requests`` in all. Raises RuntimeError on an answer that is not 200, ConnectionError on one that
+    breaks off."""
+    return await _run(port, request, iter(range(requests)), connections)
+
+
+async def run_for(port: int, request: bytes, *, seconds: float, connections: int) -> Load:
+    """Sends for ``seconds``, at least one request on each connection, and waits for the answers. Raises as ``run``
+    does."""
+    return await _run(port, request, _until(time.perf_counter() + seconds, connections), connections)
+
+
+def _until(end: float, least: int) -> Iterator[int]:
+    number = 0
+    while number < least or time.perf_counter() < end:
+        yield number
+        number += 1
+
+
+async def _run(port: int, request: bytes, left: Iterator[int], connections: int) -> Load:
     load = Load()
-    left = iter(range(requests))
+    loop = asyncio.get_running_loop()
+    opened = [
+        (await loop.create_connection(lambda: _Connection(request, left, load.samples), "127.0.0.1", port))[1]
+        for _ in range(connections)
+    ]
     started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for _ in range(connections):
-            group.create_task(_connection(port, request, left, load.samples))
+    for connection in opened:
+        connection.ask()
+    try:
+        await asyncio.gather(*(connection.over for connection in opened))
+    finally:
+        for connection in opened:
+            connection.close()
     load.seconds = time.perf_counter() - started
     return load
 
 
-async def _connection(port: int, request: bytes, left: object, samples: list[Sample]) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
-    for _ in left:  # type: ignore[attr-defined]
-        samples.append(await _exchange(reader, writer, request))
-    writer.close()
+class _Connection(asyncio.Protocol):
+    """Asks as long as there is something ``left``; ``over`` is done when there is nothing, or fails."""
+
+    def __init__(self, request: bytes, left: Iterator[int], samples: list[Sample]) -> None:
+        self.over = asyncio.get_running_loop().create_future()
+        self._request = request
+        self._left = left
+        self._samples = samples
+        self._transport: asyncio.WriteTransport
+        self._started = 0.0
+        self._head = b""
+        self._lacking = 0
+        self._tail = b""
+        self._sample: Sample | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.WriteTransport, transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._fail(exc or ConnectionResetError("the server hung up before its answer was complete"))
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def ask(self) -> None:
+        if next(self._left, None) is None:
+            self.over.set_result(None)
+            return
+        self._head, self._sample, self._tail = b"", None, b""
+        self._started = time.perf_counter()
+        self._transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        if self._sample is None:
+            self._head += data
+            head, ended, data = self._head.partition(b"\r\n\r\n")
+            if not ended:
+                return
+            self._begin(head)
+        if data and self._sample is not None:
+            self._take(self._sample, data)
+
+    def _begin(self, head: bytes) -> None:
+        if b" 200 " not in head[:20]:
+            self._fail(RuntimeError(head.decode(errors="replace")))
+            return
+        length = _LENGTH.search(head)
+        self._lacking = int(length[1]) if length else 0
+        self._sample = Sample(0.0, 0.0, [], chunked=_CHUNKED.search(head) is not None)
+
+    def _take(self, sample: Sample, data: bytes) -> None:
+        now = time.perf_counter() - self._started
+        sample.first = sample.first or now
+        sample.pieces.append((time.monotonic_ns(), data))
+        if sample.chunked:
+            self._tail = (self._tail + data)[-len(_LAST_CHUNK) :]
+            complete = self._tail == _LAST_CHUNK
+        else:
+            self._lacking -= len(data)
+            complete = self._lacking <= 0
+        if complete:
+            sample.total = now
+            self._samples.append(sample)
+            self.ask()
+
+    def _fail(self, error: Exception) -> None:
+        if not self.over.done():
+            self.over.set_exception(error)
 
 
-async def _exchange(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: bytes) -> Sample:
-    started = time.perf_counter()
-    writer.write(request)
-    head = (await reader.readuntil(b"\r\n\r\n")).lower()
-    if b" 200 " not in head[:20]:
-        raise RuntimeError(head.decode())
-    if b"content-length:" in head:
-        length = int(head.split(b"content-length:", 1)[1].split(b"\r\n", 1)[0])
-        body = await reader.readexactly(length)
-        first = time.perf_counter()
-        return Sample(first - started, first - started, body)
-    return await _chunked(reader, started)
-
-
-async def _chunked(reader: asyncio.StreamReader, started: float) -> Sample:
-    first = 0.0
-    parts = []
-    while size := int(await reader.readline(), 16):
-        data = await reader.readexactly(size + 2)
-        first = first or time.perf_counter() - started
-        parts.append(data[:-2])
-    await reader.readexactly(2)
-    return Sample(first, time.perf_counter() - started, b"".join(parts))
+def _dechunked(received: bytes) -> Iterator[bytes]:
+    at = 0
+    while size := int(received[at : (line := received.index(b"\r\n", at))].split(b";")[0], 16):
+        yield received[line + 2 : line + 2 + size]
+        at = line + size + 4
