@@ -39,8 +39,8 @@ class Kept:
 
     async def read(
         self, since: dt.datetime | None = None, until: dt.datetime | None = None
-    ) -> Sequence[UsageRecord]:
-        return list(self.by_id.values())
+    ) -> AsyncIterator[Sequence[UsageRecord]]:
+        yield list(self.by_id.values())
 
     async def prune(self, before: dt.datetime) -> int:
         async with self._changed:
@@ -80,7 +80,7 @@ async def test_records_come_to_the_database_in_batches(recorder: Recorder, kept:
 
     await kept.until(lambda: len(kept.by_id) == 8)
 
-    assert await kept.read() == records(8)
+    assert list(kept.by_id.values()) == records(8)
     assert max(kept.batches) <= 3
 
 
