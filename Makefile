@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 
 SEEDS ?= seeds
 
-.PHONY: serve test lint fix bench endurance peers docs seeds clients suites clean
+.PHONY: serve test lint fix bench endurance peers docs seeds clients suites ray clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -40,6 +40,7 @@ bench: $(VENV)/.test
 	$(BIN)/python bench/admission.py
 	$(BIN)/python bench/metering.py
 	$(BIN)/python bench/prefixes.py
+	$(BIN)/python bench/workers.py $(ARGS)
 
 # Kills servers and replicas under load, floods them, and adds up what they recorded, for half an hour. DATABASE is the
 # URL of a PostgreSQL to experiment with.
@@ -70,6 +71,11 @@ seeds: $(VENV)/.test
 suites: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python tests/suites/run_suites.py $(ARGS)
+
+# Installs Ray into the user's cache, deploys two replicas and kills them.
+ray: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/python -m pytest -m ray tests/deploy/ray $(ARGS)
 
 docs: $(VENV)/.serve
 	$(BIN)/python docs/generate.py

@@ -66,8 +66,8 @@ async def client(server: Server) -> AsyncIterator[Client]:
 
 
 def text(number: int, tokens: int) -> str:
-    """About so many tokens, like no other number's."""
-    return f"Book {number}: " + " ".join(f"river {number} stone" for _ in range(tokens // 4))
+    """About so many tokens. No two begin alike."""
+    return f"{number:04} is the book: " + "river stone " * (tokens // 2)
 
 
 def uncached(number: int, tokens: int) -> dict[str, object]:

@@ -11,16 +11,19 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Mount
+from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from geminid import settings as config
 from geminid.build.admission import admission_of, finding, lanes_of, quotas_of
+from geminid.build.embedded import borrowing
 from geminid.build.engines import registry_of
 from geminid.build.media import understanding_of
+from geminid.build.place import Place
+from geminid.build.reload import take_over
 from geminid.build.safety import guard_of, works_of
 from geminid.build.stores import Stores
+from geminid.build.upstreams import alternatives_of, passing_on_of, record_of
 from geminid.call import Gate, Handler, chain
 from geminid.doors.authority import Authority, Certificate
 from geminid.doors.bare_url import BareUrlDoor
@@ -30,10 +33,11 @@ from geminid.doors.grants import OpenIssuer, StrictIssuer
 from geminid.doors.grpc import GrpcDoor
 from geminid.doors.health import health_routes
 from geminid.doors.limits import Limits
-from geminid.doors.listen import Listener
+from geminid.doors.listen import Drain, Listener
 from geminid.doors.metadata import Identity, metadata_routes
 from geminid.doors.metrics import metrics_route
 from geminid.doors.openai.door import OpenAIDoor
+from geminid.doors.pages import Pages
 from geminid.doors.rest import RestDoor
 from geminid.doors.tls import TlsLimits, TlsListener
 from geminid.doors.tokens import token_routes
@@ -67,13 +71,16 @@ OPEN_IDENTITY = Identity("geminid@local.iam.gserviceaccount.com", "local")
 class App:
     """The server: built from settings, started and stopped inside a running event loop.
 
-    Its certificates and credentials are kept in ``state``, by default in the user's state folder.
+    Its certificates and credentials are kept in ``state``, by default in the user's state folder. One of several
+    processes has its ``place`` among them.
     """
 
-    def __init__(self, settings: Settings, state: Path | None = None) -> None:
+    def __init__(self, settings: Settings, state: Path | None = None, place: Place | None = None) -> None:
         self.settings = settings
         self._state = state or state_folder()
-        self.registry = registry_of(settings, self._state / "prefixes")
+        self._place = place
+        registry = registry_of(settings, self._state / "prefixes")
+        self.registry = borrowing(registry, settings, place.engines) if place else registry
         self._credentials = FileCredentials(self._state / "credentials.json")
         self._uploads = Uploads(self._state / "files", total_bytes=settings.server.files_bytes)
         self._files = FileService(self._uploads)
@@ -86,6 +93,7 @@ class App:
         )
         self.lanes = lanes_of(settings, self.registry)
         self._served = finding(self.registry)
+        self._alternatives = alternatives_of(self.registry)
         self._quotas = quotas_of(settings.quotas, self._stores, self._served)
         self._recorder = self._new_recorder()
         self.observe = Observe(self._recorder.add if self._recorder else None)
@@ -98,8 +106,16 @@ class App:
             port=server.port,
             limits=_limits(server, self._uploads.file_bytes),
             drain_seconds=server.drain_seconds,
+            shared=place.http if place else None,
         )
-        self.grpc = GrpcDoor(handlers, host=server.host, port=server.grpc_port, drain_seconds=server.drain_seconds)
+        self.grpc = GrpcDoor(
+            handlers,
+            host=server.host,
+            port=server.grpc_port,
+            drain_seconds=server.drain_seconds,
+            shared=place.grpc if place else None,
+            behind=place.grpc_socket if place else "",
+        )
         self._tls: TlsListener | None = None
 
     @property
@@ -120,7 +136,8 @@ class App:
         """What every call passes, in this order."""
         strict = self.settings.auth.mode == "strict"
         policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
-        return [self.observe, Authenticate(policy)]
+        record = record_of(self.settings.record)
+        return [self.observe, Authenticate(policy), *([record] if record else [])]
 
     def _generation_gates(self) -> list[Gate]:
         """What a call that generates passes after those."""
@@ -137,9 +154,12 @@ class App:
 
     def _handlers(self) -> Mapping[Method, Handler]:
         gates = self._gates
-        generating = [*gates, *self._generation_gates()]
         records, clock = self._stores.cached_contents, SteadyClock()
         prompts = CachedPrompts(records, self.registry, clock=clock)
+        chained: list[Gate] = [self._alternatives] if self.registry.chains else []
+        elsewhere = passing_on_of(self.registry, prompts)
+        counting = [*gates, *chained, *elsewhere]
+        generating = [*gates, *chained, *self._generation_gates(), *elsewhere]
         prediction = PredictionService(self.registry, self.understanding, self.judges, prompts)
         minimum = Minimum(self.settings.caching.minimum_tokens, self.settings.caching.minimum)
         caches = GenAiCacheService(
@@ -150,8 +170,8 @@ class App:
         return {
             routes.GENERATE_CONTENT: chain(generating, prediction.generate_content),
             routes.STREAM_GENERATE_CONTENT: chain(generating, prediction.stream_generate_content),
-            routes.COUNT_TOKENS: chain(gates, llm_utility.count_tokens),
-            routes.COMPUTE_TOKENS: chain(gates, llm_utility.compute_tokens),
+            routes.COUNT_TOKENS: chain(counting, llm_utility.count_tokens),
+            routes.COMPUTE_TOKENS: chain(counting, llm_utility.compute_tokens),
             routes.CREATE_CACHED_CONTENT: chain(gates, caches.create_cached_content),
             routes.GET_CACHED_CONTENT: chain(gates, caches.get_cached_content),
             routes.LIST_CACHED_CONTENTS: chain(gates, caches.list_cached_contents),
@@ -185,29 +205,30 @@ class App:
         limit, catalogue = self.settings.server.request_bytes, self.registry.catalogue
         generate, stream = handlers[routes.GENERATE_CONTENT], handlers[routes.STREAM_GENERATE_CONTENT]
         developer = self._developer_handlers(handlers)
-        first_of = FirstOf(
+        return FirstOf(
+            Pages(self._pages()),
             UploadDoor(self._files, functools.partial(chain, self._gates)),
             DeveloperDoor(developer, catalogue, request_bytes=limit),
             OpenAIDoor(generate, stream, developer[developer_routes.LIST_MODELS], catalogue, request_bytes=limit),
             BareUrlDoor(request_bytes=limit),
             otherwise=RestDoor(handlers, request_bytes=limit),
         )
-        return Starlette(
-            routes=[
-                *health_routes(self.registry.all_engines()),
-                metrics_route(
-                    self.observe,
-                    lambda: self.judges.failures,
-                    lambda: self._recorder.lost if self._recorder else 0,
-                    self.lanes.values(),
-                    self._quotas,
-                ),
-                *self._token_routes(),
-                Mount("", first_of),
-            ]
-        )
 
-    def _token_routes(self) -> list[BaseRoute]:
+    def _pages(self) -> list[Route]:
+        return [
+            *health_routes(self.registry.all_engines()),
+            metrics_route(
+                self.observe,
+                lambda: self.judges.failures,
+                lambda: self._recorder.lost if self._recorder else 0,
+                self.lanes.values(),
+                self._quotas,
+                self._alternatives.passed_over,
+            ),
+            *self._token_routes(),
+        ]
+
+    def _token_routes(self) -> list[Route]:
         """Where clients get their tokens; the metadata emulation, too, but in strict mode for one account only."""
         auth = self.settings.auth
         if auth.mode == "open":
@@ -238,13 +259,18 @@ class App:
         await self.grpc.start()
         self._tls = TlsListener(
             self.listener.connect,
-            self.grpc.port,
+            self.grpc.inward,
             host=server.host,
             port=server.tls_port,
             certificate=self._certificate(),
             limits=TlsLimits(drain_seconds=server.drain_seconds),
+            shared=self._place.tls if self._place else None,
         )
         await self._tls.start()
+        await self.start_engines()
+
+    async def start_engines(self) -> None:
+        """Before ``start``, for a server that is to listen when it is ready; ``start`` does it otherwise."""
         await asyncio.gather(*(engine.start() for engine in self.registry.all_engines()))
 
     async def wait_ready(self) -> None:
@@ -252,9 +278,23 @@ class App:
         for engine in self.registry.all_engines():
             await engine.wait_ready()
 
+    async def reload(self, settings: Settings) -> list[str]:
+        """Exchanges the replicas of pools; the other keys that differ, which wait for a restart.
+
+        Raises SettingsError, and then nothing has changed.
+        """
+        self.settings, left = await take_over(self.registry, self.settings, settings, self._state / "prefixes")
+        return left
+
+    async def drain(self, drain: Drain) -> None:
+        """Accepts no more, and lets what was begun end. May be cancelled, and done again."""
+        if self._tls is not None:
+            await self._tls.close(drain)
+        await asyncio.gather(self.listener.stop(drain), self._stop_grpc(drain))
+
     async def stop(self) -> None:
         """Drains streams within the bound of the settings, then stops the engines."""
-        await asyncio.gather(self.listener.stop(), self.grpc.stop(), *([self._tls.stop()] if self._tls else []))
+        await self.drain(Drain(self.settings.server.drain_seconds))
         if self._quotas:
             await self._quotas.aclose()
         await self._prefixes.aclose()
@@ -264,6 +304,10 @@ class App:
         if self._recorder is not None:
             await self._recorder.stop()
         await self._stores.aclose()
+
+    async def _stop_grpc(self, drain: Drain) -> None:
+        await asyncio.gather(self.grpc.close(drain), *([self._tls.dismiss(drain)] if self._tls else []))
+        await asyncio.gather(self.grpc.stop(drain), *([self._tls.stop(drain)] if self._tls else []))
 
 
 def _limits(server: config.Server, file_bytes: int) -> Limits:

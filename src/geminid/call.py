@@ -42,6 +42,7 @@ class Call:
     (``google.cloud.aiplatform.v1.PredictionService.GenerateContent``), ``deadline`` is monotonic seconds.
     ``media`` is what of the prompt's count is not text, as ``Generation.media_tokens`` tells it. ``turn`` is
     entered for each answer and held while the engine writes it; entering may wait, and raises ApiError.
+    ``attempt`` counts the engines of the model's chain that could not answer.
     """
 
     method: str
@@ -59,6 +60,7 @@ class Call:
     finish: FinishReason | None = None
     started: float = field(default=0.0)
     first_token: float | None = None
+    attempt: int = 0
 
     @property
     def project(self) -> str | None:

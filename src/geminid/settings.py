@@ -4,9 +4,9 @@ Only ``app.py`` and ``cli/`` read it; everything else is handed what it needs. d
 a test keeps the two in step.
 
 Where an engine is asked for (``engine`` of the file, ``--engine``, ``--model ID=…``) an *engine expression* names
-one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, ``llama`` for the embedded model,
-``qwen2.5-0.5b`` (known weights by their name), or ``http://host:port/v1#model-name`` for a server that speaks the
-OpenAI API.
+one: an engine of the file (``gpu``), ``scripted``, ``scripted:answers.toml``, ``llama`` or ``local`` for the
+embedded model, ``qwen2.5-0.5b`` (known weights by their name), ``http://host:port/v1#name`` for a server with the
+OpenAI API, ``vertex`` for Google's own service, or ``replay:recordings``. A list of them is a chain.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import ipaddress
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -36,6 +36,7 @@ class Server(_Table, frozen=True):
     """``[server]``: where to listen, and what a connection may take."""
 
     host: str = "127.0.0.1"
+    workers: Count = 1
     port: Port = 8080
     grpc_port: Port = 8081
     tls_port: Port = 8443
@@ -132,7 +133,38 @@ class Scripted(_Engine, frozen=True, tag="scripted", tag_field="kind"):
     script: str | None = None
 
 
-EngineSettings: TypeAlias = Llama | OpenAI | Scripted
+class Vertex(_Engine, frozen=True, tag="vertex", tag_field="kind"):
+    """``[engines.NAME] kind = "vertex"``: Google's own service, or another geminid, asked in the API's own words.
+
+    ``credentials`` is the file of a service account, or ``none``; without it or a key, they are found as Google's
+    libraries find them. ``model`` is asked for in place of every id.
+    """
+
+    api: Literal["vertex", "developer"] = "vertex"
+    project: str = ""
+    location: str = ""
+    endpoint: str = ""
+    model: str = ""
+    credentials: str = ""
+    api_key_env: str | None = None
+    ca: str | None = None
+
+
+class Replay(_Engine, frozen=True, tag="replay", tag_field="kind"):
+    """``[engines.NAME] kind = "replay"``: answers from recordings, a folder or a file."""
+
+    recordings: str
+
+
+EngineSettings: TypeAlias = Llama | OpenAI | Scripted | Vertex | Replay
+
+Chain: TypeAlias = str | Annotated[tuple[str, ...], Meta(min_length=1)]
+"""An engine expression, or several: where one cannot answer, the next is asked."""
+
+
+def in_order(chain: Chain) -> tuple[str, ...]:
+    """The engine expressions of a chain."""
+    return (chain,) if isinstance(chain, str) else chain
 
 
 class Media(_Table, frozen=True):
@@ -252,11 +284,44 @@ class Price(_Table, frozen=True):
     cached: Rate | None = None
 
 
+class RayDeployment(_Table, frozen=True):
+    """``[deploy.ray]``: what ``geminid deploy ray`` has Ray Serve run, and where. The server does not read it.
+
+    ``engine`` is an engine expression of kind llama; ``model`` in place of it a model for vLLM, which ``vllm`` has
+    further options of. ``address`` is that of a cluster that runs; without it a node is started here.
+    """
+
+    engine: str = "llama"
+    model: str = ""
+    vllm: dict[str, Any] = {}
+    accelerator: str = ""
+    replicas: Count = 2
+    most_replicas: Count | None = None
+    cores: Count | None = None
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    key_env: str = ""
+    address: str = ""
+    head_port: Port = 6379
+
+
+class Deploy(_Table, frozen=True):
+    """``[deploy]``: one table for each platform."""
+
+    ray: RayDeployment = RayDeployment()
+
+
 class ModelSettings(_Table, frozen=True):
     """``[models."ID"]``: who answers for an id. ``like`` adds an id that Google does not know."""
 
-    engine: str | None = None
+    engine: Chain | None = None
     like: str | None = None
+
+
+class Record(_Table, frozen=True):
+    """``[record]``: the folder in which every exchange is kept, for ``replay``; empty for none."""
+
+    folder: str = ""
 
 
 class WeightsSettings(_Table, frozen=True):
@@ -272,7 +337,7 @@ class WeightsSettings(_Table, frozen=True):
 class Settings(_Table, frozen=True):
     """The whole file."""
 
-    engine: str = "llama"
+    engine: Chain = "llama"
     server: Server = Server()
     tls: Tls = Tls()
     auth: Auth = Auth()
@@ -284,20 +349,26 @@ class Settings(_Table, frozen=True):
     storage: Storage = Storage()
     caching: Caching = Caching()
     usage: Usage = Usage()
+    record: Record = Record()
     prices: dict[str, Price] = {}
     models: dict[str, ModelSettings] = {}
     weights: dict[str, WeightsSettings] = {}
+    deploy: Deploy = Deploy()
 
     def engine_of(self, expression: str) -> EngineSettings:
         """The engine that an engine expression names; whether there are weights of that name is not known here."""
         if expression in self.engines:
             return self.engines[expression]
-        if expression == "llama":
+        if expression in ("llama", "local"):
             return Llama()
+        if expression == "vertex":
+            return Vertex()
         head, _, rest = expression.partition(":")
         match head:
             case "scripted":
                 return Scripted(script=rest or None)
+            case "replay":
+                return Replay(recordings=rest)
             case "http" | "https":
                 url, _, model = expression.partition("#")
                 return OpenAI(url=url, model=model)

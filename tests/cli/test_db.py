@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from geminid.cli.db import app
 from geminid.storage.records import CachedContentRecord
-from geminid.storage.sql.database import open_database
+from geminid.storage.sql.database import SCHEMA, open_database
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
 
@@ -28,7 +28,7 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def keep(url: str, id_: str) -> None:
     database = await open_database(url)
     await database.cached_contents.create(
-        CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1), b"body")
+        CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1)), b"body"
     )
     await database.aclose()
 
@@ -45,11 +45,14 @@ def test_check_back_up_and_restore(state: Path, tmp_path: Path) -> None:
     restored = run("restore", str(backup))
     after = run("check")
 
-    place = f"sqlite:///{state}/geminid.db, schema 0001\nbuckets: 0\n"
+    place = f"sqlite:///{state}/geminid.db, schema {SCHEMA}\nbuckets: 0\n"
     assert (wrote.exit_code, wrote.output) == (0, f"wrote {backup}\n")
-    assert (before.exit_code, before.output) == (0, place + "cached_contents: 2\nusage_records: 0\nsound\n")
+    assert (before.exit_code, before.output) == (
+        0,
+        place + "cached_contents: 2\nshares: 0\nusage_records: 0\nsound\n",
+    )
     assert (restored.exit_code, restored.output) == (0, f"restored {state}/geminid.db\n")
-    assert after.output == place + "cached_contents: 1\nusage_records: 0\nsound\n"
+    assert after.output == place + "cached_contents: 1\nshares: 0\nusage_records: 0\nsound\n"
 
 
 def test_what_is_not_there_is_told_in_a_line(state: Path, tmp_path: Path) -> None:

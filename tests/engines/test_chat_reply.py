@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from geminid.engines.chat_reply import Reply
+from geminid.engines.chat_reply import ErrorInStream, Reply
 from geminid.engines.dialects import DIALECTS
 from geminid.generation import (
     Called,
@@ -55,8 +55,16 @@ def events_of(chunks: Sequence[dict[str, Any]], dialect: str = "vllm", **asked: 
 
 
 def read(reply: Reply, chunks: Sequence[dict[str, Any]]) -> list[Event]:
-    stream = b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in chunks)
-    return [*reply.feed(stream), *reply.feed(b"")]
+    return [*fed(reply, chunks), *reply.feed(b"")]
+
+
+def fed(reply: Reply, chunks: Sequence[dict[str, Any]]) -> list[Event]:
+    """What they complete, where they come together."""
+    return list(reply.feed(stream(chunks)))
+
+
+def stream(chunks: Sequence[dict[str, Any]]) -> bytes:
+    return b"".join(b"data: " + json.dumps(one).encode() + b"\n\n" for one in chunks)
 
 
 def called(index: int, arguments: str | None = None, name: str | None = None, id_: str | None = None) -> Any:
@@ -152,7 +160,7 @@ def test_thoughts_that_the_server_tells_apart(field: str) -> None:
 
     events = read(reply, chunks)
 
-    assert events == [Delta("Hm", thought=True), Delta(".", thought=True), Delta("Yes"), STOP]
+    assert events == [Delta("Hm.", tokens=2, thought=True), Delta("Yes"), STOP]
     assert reply.usage == Usage(prompt=5, output=2, thoughts=2)
 
 
@@ -179,11 +187,25 @@ def test_thoughts_between_tags() -> None:
 
     deltas = [event for event in events if isinstance(event, Delta)]
     assert [(delta.text, delta.thought) for delta in deltas] == [
-        ("Hm", True),
-        (".", True),
-        ("Yes", False),
-        (".", False),
+        ("Hm.", True),
+        ("Yes.", False),
     ]
+
+
+def test_what_comes_together_is_told_together_and_what_does_not_is_not() -> None:
+    reply = Reply()
+
+    events = [event for chunks in ([chunk("One, "), chunk("two")], [chunk(".")]) for event in fed(reply, chunks)]
+
+    assert events == [Delta("One, two", tokens=2), Delta(".")]
+
+
+def test_text_before_an_error_is_told() -> None:
+    events = Reply().feed(stream([chunk("One, "), chunk("two"), {"error": {"message": "no"}}]))
+
+    assert next(events) == Delta("One, two", tokens=2)
+    with pytest.raises(ErrorInStream):
+        next(events)
 
 
 @pytest.mark.parametrize(

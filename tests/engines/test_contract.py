@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +18,7 @@ from geminid.engines.base import Engine, State
 from geminid.engines.llama import SMALL_MODEL_BOUNDS, Llama
 from geminid.engines.openai_http import OpenAIHTTP
 from geminid.engines.pool import Pool
+from geminid.engines.remote import Host, Remote
 from geminid.generation import (
     Called,
     Calling,
@@ -148,9 +150,26 @@ async def pool_of_llamas(smollm2: Any) -> AsyncIterator[Subject]:
     await engine.aclose()
 
 
+@pytest.fixture
+async def remote(fake: Any, tmp_path: Path) -> AsyncIterator[Subject]:
+    far = fake.speaker
+    host = Host(far, tmp_path / "engine")
+    await host.start()
+    engine = Remote(tmp_path / "engine", far.capabilities)
+    await engine.start()
+
+    async def busy() -> int:
+        return int(far.active)
+
+    yield await Subject(engine, busy, thinks=True).ready()
+    await engine.aclose()
+    await host.aclose()
+
+
 @pytest.fixture(
     params=[
         "scripted",
+        "remote",
         "openai_http",
         "pool",
         pytest.param("openai_http_on_llama", marks=pytest.mark.model),

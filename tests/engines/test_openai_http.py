@@ -144,7 +144,7 @@ async def test_tokens_of_a_chunk_are_told_by_the_running_sum(
 
     deltas = await events_of(engine_of(dialect=dialect))
 
-    assert [delta.tokens for delta in deltas if isinstance(delta, Delta)] == [3, 1]
+    assert [delta.tokens for delta in deltas if isinstance(delta, Delta)] == [4]
 
 
 async def test_oddities_that_are_no_errors(fake: Any, engine: OpenAIHTTP, raw: Any, data: Any) -> None:

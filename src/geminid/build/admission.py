@@ -37,7 +37,7 @@ def finding(registry: Registry) -> Callable[[Call], Served]:
 
     def served(call: Call) -> Served:
         assert isinstance(call.request, GenerateContentRequest)
-        return find(call.request.model)
+        return find(call.request.model, call.attempt)
 
     return served
 
@@ -72,10 +72,13 @@ def _counted(stores: Stores, *, alone: bool) -> tuple[Buckets, AtOnce]:
 
 def lanes_of(settings: Settings, registry: Registry) -> dict[Engine, Lane]:
     """One for each engine that answers, named after the first id that it answers for, or ``default``."""
-    answering = {registry.fallback: ("default", settings.engine)}
+    answering = {registry.fallback: ("default", config.in_order(settings.engine)[0])}
     for model_id, model in settings.models.items():
         if model.engine:
-            answering.setdefault(registry.engines[model_id], (model_id, model.engine))
+            answering.setdefault(registry.engines[model_id], (model_id, config.in_order(model.engine)[0]))
+    for chain in registry.chains.values():
+        for expression in chain:
+            answering.setdefault(registry.named[expression], (expression, expression))
     return {
         engine: _lane(engine, name, settings.engine_of(expression), settings.server.wait_seconds)
         for engine, (name, expression) in answering.items()
@@ -92,7 +95,7 @@ def _lane(engine: Engine, name: str, told: EngineSettings, seconds: float) -> La
 def _usual(told: EngineSettings) -> int | None:
     """None where the engine tells it when it is ready, or needs no limit."""
     match told:
-        case config.Llama() | config.Scripted():
+        case config.Llama() | config.Scripted() | config.Vertex() | config.Replay():
             return None
         case config.OpenAI():
             return _OF_A_SERVER * len(told.addresses)

@@ -12,6 +12,8 @@ from typing import assert_never
 from msgspec import structs
 
 from geminid import settings as config
+from geminid.build.upstreams import replay_of, vertex_of
+from geminid.elsewhere.base import Elsewhere
 from geminid.engines import weights
 from geminid.engines.base import Engine
 from geminid.engines.llama_sizing import threads as cores
@@ -25,9 +27,14 @@ from geminid.settings import EngineSettings, Settings, SettingsError
 
 def used_engines(settings: Settings) -> list[EngineSettings]:
     """The engines that some id is answered by, the default first, and those that observe for others."""
-    answering = [settings.engine, *(model.engine for model in settings.models.values() if model.engine)]
-    expressions = [*answering, *observing_engines(settings)]
-    return list(dict.fromkeys(settings.engine_of(expression) for expression in expressions))
+    return list(dict.fromkeys(settings.engine_of(expression) for expression in used_expressions(settings)))
+
+
+def used_expressions(settings: Settings) -> list[str]:
+    """The engine expressions that name them."""
+    chains = [settings.engine, *(model.engine for model in settings.models.values() if model.engine)]
+    answering = [expression for chain in chains for expression in config.in_order(chain)]
+    return list(dict.fromkeys([*answering, *observing_engines(settings)]))
 
 
 def observing_engines(settings: Settings) -> list[str]:
@@ -69,7 +76,8 @@ def weights_named(name: str, settings: Settings) -> Weights:
     if name not in known or name in weights.OBSERVERS:
         raise SettingsError(
             f"{name!r} is neither an engine nor a model that is known. Give llama, scripted[:FILE], an http(s) "
-            "address, an engine of the configuration file, or a model that `geminid models` lists."
+            "address, vertex, replay:PATH, an engine of the configuration file, or a model that `geminid models` "
+            "lists."
         )
     return known[name]
 
@@ -80,6 +88,10 @@ def registry_of(settings: Settings, states: Path | None = None) -> Registry:
     Those that are embedded keep the states of prefixes below the folder ``states``.
     """
     built = {engine: _engine(engine, settings, states) for engine in used_engines(settings)}
+    named = {expression: built[settings.engine_of(expression)] for expression in used_expressions(settings)}
+    observing = {expression: named[expression] for expression in observing_engines(settings)}
+    if elsewhere := [expression for expression, engine in observing.items() if isinstance(engine, Elsewhere)]:
+        raise SettingsError(f"{elsewhere[0]!r} answers clients alone, and cannot look at media or judge.")
     own_ids = {model_id: model.like for model_id, model in settings.models.items() if model.like}
     catalogue = Catalogue(own_ids)
     for model_id in settings.models:
@@ -88,24 +100,25 @@ def registry_of(settings: Settings, states: Path | None = None) -> Registry:
                 f'model {model_id!r} is not known. Give its table `like = "gemini-1.5-flash-002"` (or another '
                 "known id) to say which ranges and limits it has."
             )
+    chains = {"": settings.engine} | {
+        model_id: model.engine for model_id, model in settings.models.items() if model.engine
+    }
+    orders = {model_id: config.in_order(chain) for model_id, chain in chains.items()}
+    first = {model_id: named[order[0]] for model_id, order in orders.items()}
     return Registry(
         catalogue=catalogue,
-        fallback=built[settings.engine_of(settings.engine)],
-        observing={
-            expression: built[settings.engine_of(expression)] for expression in observing_engines(settings)
-        },
-        engines={
-            model_id: built[settings.engine_of(model.engine)]
-            for model_id, model in settings.models.items()
-            if model.engine
-        },
+        fallback=first.pop(""),
+        engines=first,
+        observing=observing,
+        named=named,
+        chains={model_id: order for model_id, order in orders.items() if len(order) > 1},
     )
 
 
 def _engine(engine: EngineSettings, settings: Settings, states: Path | None) -> Engine:
     replicas = replicas_of(engine, settings, states)
     if replicas is not None:
-        assert not isinstance(engine, config.Scripted)
+        assert isinstance(engine, config.OpenAI | config.Llama)
         return Pool(replicas, _policy(engine.pool))
     return _single(engine, settings, states)
 
@@ -118,6 +131,10 @@ def _single(engine: EngineSettings, settings: Settings, states: Path | None) -> 
             return _openai(engine)
         case config.Llama():
             return _llama(engine, weights_named(engine.weights, settings), states)
+        case config.Vertex():
+            return vertex_of(engine)
+        case config.Replay():
+            return replay_of(engine)
         case _:
             assert_never(engine)
 
@@ -161,10 +178,7 @@ async def reconfigure(registry: Registry, old: Settings, new: Settings, states: 
 
     Returns the engine expressions whose other changes need a restart. Raises SettingsError.
     """
-    engines = {old.engine: registry.fallback, **registry.observing}
-    for model_id, model in old.models.items():
-        if model.engine:
-            engines[model.engine] = registry.engines[model_id]
+    engines = registry.named
     wanted = {
         expression: replicas_of(new.engine_of(expression), new, states)
         for expression in engines
@@ -189,7 +203,7 @@ def _but_for_replicas(engine: EngineSettings) -> EngineSettings:
             return config.OpenAI(pool=engine.pool, running=engine.running, waiting=engine.waiting)
         case config.Llama():
             return config.Llama(pool=engine.pool, running=engine.running, waiting=engine.waiting)
-        case config.Scripted():
+        case config.Scripted() | config.Vertex() | config.Replay():
             return engine
         case _:
             assert_never(engine)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from geminid import __version__
-from geminid.cli import auth, check, citations, db, env, models, run, serve, usage
+from geminid.cli import auth, check, citations, db, deploy, env, models, run, serve, usage
 
 app = typer.Typer(
     name="geminid",
@@ -28,6 +28,7 @@ app.add_typer(auth.app, name="auth")
 app.add_typer(citations.app, name="citations")
 app.add_typer(usage.app, name="usage")
 app.add_typer(db.app, name="db")
+app.add_typer(deploy.app, name="deploy")
 
 
 @app.callback(invoke_without_command=True)

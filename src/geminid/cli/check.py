@@ -21,7 +21,7 @@ from rich.markup import escape
 from geminid.cli import options
 from geminid.cli.check_media import media_findings
 from geminid.cli.finding import Finding
-from geminid.settings import Llama, OpenAI, Scripted, Settings, SettingsError
+from geminid.settings import EngineSettings, Llama, OpenAI, Replay, Scripted, Settings, SettingsError, Vertex
 
 if TYPE_CHECKING:
     from geminid.engines.weights import Weights
@@ -76,11 +76,13 @@ def findings(flags: options.Flags) -> Iterator[Finding]:
                 yield from map(_reachable, used.addresses)
             case Scripted():
                 yield _script(used)
+            case Vertex() | Replay():
+                yield _elsewhere(used)
     yield from media_findings(settings)
     yield _safety(settings)
 
 
-def _used(settings: Settings) -> list[Llama | OpenAI | Scripted]:
+def _used(settings: Settings) -> list[EngineSettings]:
     from geminid.build.engines import used_engines
 
     return used_engines(settings)
@@ -200,6 +202,19 @@ def _script(engine: Scripted) -> Finding:
     except ScriptError as error:
         return Finding("engine", False, str(error), "Mend the script; see docs/scripted.md.")
     return Finding("engine", True, f"scripted by {engine.script}")
+
+
+def _elsewhere(engine: Vertex | Replay) -> Finding:
+    from geminid.build.upstreams import replay_of, vertex_of
+
+    try:
+        if isinstance(engine, Replay):
+            replay_of(engine)
+            return Finding("engine", True, f"replays {engine.recordings}")
+        vertex_of(engine)
+    except SettingsError as error:
+        return Finding("engine", False, str(error), "Mend the settings; see docs/upstream.md.")
+    return Finding("engine", True, engine.endpoint or "Google's own service; whether it lets you in is not asked")
 
 
 def _safety(settings: Settings) -> Finding:

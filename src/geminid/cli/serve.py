@@ -1,4 +1,7 @@
-"""``geminid serve``: fetches what is missing, starts the server, says where it is, drains on Ctrl-C."""
+"""``geminid serve``: fetches what is missing, starts the server, says where it is, drains on Ctrl-C.
+
+On SIGHUP it reads the configuration file again, with the flags on top as before.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +9,21 @@ import asyncio
 import logging
 import os
 import signal
-from typing import TYPE_CHECKING
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TypeAlias
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from geminid.cli import options
 from geminid.settings import Settings, SettingsError
 
-if TYPE_CHECKING:
-    from geminid.app import App
+_Reload: TypeAlias = Callable[[Settings], Awaitable[None]]
 
 err = Console(stderr=True, highlight=False)
+log = logging.getLogger("geminid.serve")
 
 
 def serve(
@@ -28,29 +34,30 @@ def serve(
     engine: options.Engine = None,
     model: options.Model = None,
     config: options.Config = None,
+    workers: options.Workers = None,
+    record: options.RecordTo = None,
+    replay: options.ReplayFrom = None,
     verbose: bool = typer.Option(False, "--verbose", "-v", help="Log every call."),
 ) -> None:
     """Start the server. The embedded model is fetched on first start."""
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")  # it would remark on stderr that the engine starts
 
+    from geminid.cli.worker import logs
+    from geminid.cli.workers import WorkersError
     from geminid.doors.authority import CertificateError
     from geminid.doors.listen import ListenError
     from geminid.engines.weights import WeightsError
     from geminid.storage.base import StorageError
 
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
-    )
-    if not verbose:
-        logging.getLogger("geminid.media").setLevel(logging.INFO)  # how far recordings of hours are
+    logs(verbose)
+    flags = options.Flags(config, host, port, grpc_port, tls_port, engine, model, workers, record, replay)
     try:
-        settings = options.resolve(options.Flags(config, host, port, grpc_port, tls_port, engine, model))
+        settings = options.resolve(flags)
         fetch(settings)
-        code = _run(settings)
-    except (SettingsError, WeightsError, ListenError, CertificateError, StorageError) as error:
-        err.print(f"[bold red]geminid:[/] {error}")
+        _run(settings, flags, verbose)
+    except (SettingsError, WeightsError, ListenError, CertificateError, StorageError, WorkersError) as error:
+        err.print(f"[bold red]geminid:[/] {escape(str(error))}")  # which names tables of the file
         raise typer.Exit(2) from None
-    raise typer.Exit(code)
 
 
 def fetch(settings: Settings) -> None:
@@ -64,29 +71,98 @@ def fetch(settings: Settings) -> None:
             pull_weights(model)
 
 
-def _run(settings: Settings) -> int:
+def _run(settings: Settings, flags: options.Flags, verbose: bool) -> None:
     import uvloop
 
-    return uvloop.run(_serve(settings))
+    uvloop.run(_serve_all(settings, flags, verbose) if settings.server.workers > 1 else _serve(settings, flags))
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, flags: options.Flags) -> None:
+    """In this process."""
     from geminid.app import App
+    from geminid.cli.worker import settle
 
     app = App(settings)
-    stop = _stop_signal()
+
+    async def reload(new: Settings) -> None:
+        if left := await app.reload(new):
+            log.warning("These wait for a restart: %s.", ", ".join(left))
+
+    stop, asked = _stop_signal(), _reload_signal()
     try:
         await app.start()
-        host = settings.server.host
-        err.print(f"geminid listens on [bold]http://{host}:{app.listener.port}[/]")
-        err.print(f"gRPC on {host}:{app.grpc.port}, both over TLS on {host}:{app.tls.port}")
-        waiting = asyncio.create_task(_announce_ready(app))
-        await stop.wait()
-        waiting.cancel()
-        err.print("stopping")
+        settle()
+        _say_where(settings.server.host, app.listener.port, app.grpc.port, app.tls.port)
+        await _until(stop, app.wait_ready, _reloads(asked, flags, reload))
     finally:
         await app.stop()
-    return 0
+
+
+async def _serve_all(settings: Settings, flags: options.Flags, verbose: bool) -> None:
+    """In processes of their own."""
+    from geminid.cli.workers import Workers
+
+    workers = Workers(settings, verbose=verbose)
+    stop, asked = _stop_signal(), _reload_signal()
+    try:
+        await workers.start()
+        _say_where(settings.server.host, *map(workers.port, ("http", "grpc", "tls")))
+        await _until(stop, workers.wait_ready, _reloads(asked, flags, workers.reload))
+    finally:
+        await workers.stop()
+
+
+def _say_where(host: str, port: int, grpc_port: int, tls_port: int) -> None:
+    err.print(f"geminid listens on [bold]http://{host}:{port}[/]")
+    err.print(f"gRPC on {host}:{grpc_port}, both over TLS on {host}:{tls_port}")
+
+
+async def _until(
+    stop: asyncio.Event, ready: Callable[[], Awaitable[None]], reloads: Coroutine[None, None, None]
+) -> None:
+    """Says when it is ready, and reloads when it is told to."""
+    tasks = [asyncio.create_task(_announce(ready)), asyncio.create_task(reloads)]
+    await stop.wait()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    err.print("stopping")
+
+
+async def _announce(ready: Callable[[], Awaitable[None]]) -> None:
+    await ready()
+    err.print("ready")
+
+
+def _reload_signal() -> asyncio.Event:
+    """Set by SIGHUP, which would end the process otherwise."""
+    asked = asyncio.Event()
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, asked.set)
+    return asked
+
+
+async def _reloads(asked: asyncio.Event, flags: options.Flags, reload: _Reload) -> None:
+    """One after the other; signals that come meanwhile are one more."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        await _reload(flags, reload)
+
+
+async def _reload(flags: options.Flags, reload: _Reload) -> None:
+    from geminid.cli.workers import WorkersError
+    from geminid.doors.listen import ListenError
+    from geminid.engines.weights import WeightsError
+
+    try:
+        settings = await asyncio.to_thread(options.resolve, flags)
+        await asyncio.to_thread(fetch, settings)
+        await reload(settings)
+    except (SettingsError, WeightsError, ListenError, WorkersError, OSError) as error:
+        log.error("The configuration is not taken over, and nothing has changed: %s", error)
+    else:
+        err.print("reloaded")
 
 
 def _stop_signal() -> asyncio.Event:
@@ -101,8 +177,3 @@ def _stop_signal() -> asyncio.Event:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
     return stop
-
-
-async def _announce_ready(app: App) -> None:
-    await app.wait_ready()
-    err.print("ready")

@@ -7,6 +7,7 @@ deadline closes the stream, and so stops the engine.
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import logging
 import time
@@ -21,9 +22,11 @@ from grpc_reflection.v1alpha import reflection
 
 from geminid.call import Call, Handler
 from geminid.doors import presented
-from geminid.doors.listen import ListenError
+from geminid.doors.listen import CUT_SECONDS, Drain, ListenError
 from geminid.doors.reflection import reflected_pool
+from geminid.doors.shared_port import Accepting, SharedPort
 from geminid.doors.status import trailers
+from geminid.doors.tunnel import Tunnel, dismiss
 from geminid.errors import INTERNAL, ApiError, Internal
 from geminid.wire.binding import resource_of
 from geminid.wire.proto import ProtoCodec
@@ -37,7 +40,9 @@ VERSIONS = ("v1", "v1beta1")
 class GrpcDoor:
     """A gRPC server on a port of its own, in plaintext; ``doors/tls.py`` puts TLS before it.
 
-    ``request_bytes`` bounds one message; 32 MiB holds the 20 MB of inline media that Google documents.
+    grpc binds by itself and takes no connection from elsewhere, so one with a ``shared`` port listens on the Unix
+    socket ``behind`` it, and tunnels lead there. ``request_bytes`` bounds one message; 32 MiB holds the 20 MB of
+    inline media that Google documents.
     """
 
     def __init__(
@@ -48,6 +53,8 @@ class GrpcDoor:
         port: int,
         drain_seconds: float,
         request_bytes: int = 32 * 1024 * 1024,
+        shared: SharedPort | None = None,
+        behind: str = "",
     ) -> None:
         self._methods = _Methods(handlers)
         self._host = host
@@ -63,11 +70,21 @@ class GrpcDoor:
         ]
         self._server: grpc.aio.Server | None = None
         self._health = health.aio.HealthServicer()
+        self._behind = behind
+        self._tunnels: set[Tunnel] = set()
+        self._accepting = Accepting(shared, self._tunnel, lambda: len(self._tunnels)) if shared else None
+        if shared:
+            self._port = shared.port
 
     @property
     def port(self) -> int:
         """The port that was asked for, or the one the system chose for port 0."""
         return self._port
+
+    @property
+    def inward(self) -> int | str:
+        """Where this process reaches its own server: a port, or the path of a socket."""
+        return self._behind or self._port
 
     async def start(self) -> None:
         """Binds and serves. Raises ``ListenError`` when the address cannot be had."""
@@ -76,6 +93,18 @@ class GrpcDoor:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         services = [*self._methods.services, health.SERVICE_NAME, reflection.SERVICE_NAME]
         reflection.enable_server_reflection(services, server, pool=reflected_pool(*VERSIONS))
+        self._bind(server)
+        await server.start()
+        for service in ("", *self._methods.services):
+            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        self._server = server
+        if self._accepting is not None:
+            self._accepting.start()
+
+    def _bind(self, server: grpc.aio.Server) -> None:
+        if self._behind:
+            server.add_insecure_port(f"unix:{self._behind}")
+            return
         host = f"[{self._host}]" if ":" in self._host else self._host
         try:
             self._port = server.add_insecure_port(f"{host}:{self._port}")
@@ -84,17 +113,35 @@ class GrpcDoor:
                 f"gRPC cannot listen on {host}:{self._port}: another program may hold the port. Give --grpc-port, "
                 "0 takes a free one."
             ) from error
-        await server.start()
-        for service in ("", *self._methods.services):
-            await self._health.set(service, health_pb2.HealthCheckResponse.SERVING)
-        self._server = server
 
-    async def stop(self) -> None:
+    def _tunnel(self) -> Tunnel:
+        tunnel = Tunnel(self._behind)
+        self._tunnels.add(tunnel)
+        tunnel.gone().add_done_callback(lambda _: self._left(tunnel))
+        return tunnel
+
+    def _left(self, tunnel: Tunnel) -> None:
+        self._tunnels.discard(tunnel)
+        if self._accepting is not None:
+            self._accepting.tell()
+
+    async def close(self, drain: Drain) -> None:
+        """Accepts no more where the port is shared, and has clients go elsewhere before calls are refused.
+
+        grpc's own server refuses, from the moment that it stops, also the calls of clients that do not know yet.
+        """
+        if self._accepting is not None:
+            await self._accepting.stop()
+            await dismiss(self._tunnels, drain.idle)
+
+    async def stop(self, drain: Drain | None = None) -> None:
         """Takes no new calls, lets running ones finish within the drain, then cancels them."""
         if self._server is not None:
             await self._health.enter_graceful_shutdown()
-            await self._server.stop(self._drain_seconds)
+            await self._server.stop(drain.seconds if drain else self._drain_seconds)
             self._server = None
+        if self._tunnels:
+            await asyncio.wait([tunnel.gone() for tunnel in self._tunnels], timeout=CUT_SECONDS)
 
 
 class _Methods(grpc.GenericRpcHandler):

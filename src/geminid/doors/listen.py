@@ -12,6 +12,7 @@ import errno
 import logging
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Final, cast
 
 from starlette.types import ASGIApp
@@ -20,10 +21,9 @@ from uvicorn.server import ServerState
 
 from geminid.doors.http1 import Http1Protocol, protocol
 from geminid.doors.limits import Limits
+from geminid.doors.shared_port import BACKLOG, Accepting, SharedPort
 
 log = logging.getLogger("geminid.listen")
-
-BACKLOG: Final = 2048
 
 ARRIVAL_SECONDS: Final = 0.1
 """At a drain, how long a request that is on its way is waited for before its kept-alive connection is closed."""
@@ -36,8 +36,20 @@ class ListenError(Exception):
     """The port cannot be opened; the message says what the operator can do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How a server that accepts no more ends: for how many ``seconds`` answers may go on before they are cut.
+
+    An idle connection is kept for ``idle`` seconds, for a request that is on its way: its answer will say that it
+    is the last.
+    """
+
+    seconds: float
+    idle: float = ARRIVAL_SECONDS
+
+
 class Listener:
-    """One address that serves ``app`` over HTTP/1.1."""
+    """One address that serves ``app`` over HTTP/1.1: a port of its own, or one that is ``shared``."""
 
     def __init__(
         self,
@@ -47,13 +59,17 @@ class Listener:
         port: int,
         limits: Limits | None = None,
         drain_seconds: float = 30.0,
+        shared: SharedPort | None = None,
     ) -> None:
         self._config = _uvicorn_config(app, _within_descriptors(limits or Limits()))
         self._host = host
         self._port = port
-        self._drain_seconds = drain_seconds
+        self._drain = Drain(drain_seconds)
         self._state = ServerState()
         self._server: asyncio.Server | None = None
+        self._accepting = Accepting(shared, self._connect, lambda: self.connections) if shared else None
+        if shared:
+            self._port = shared.port
         self._stopping = asyncio.Lock()
 
     @property
@@ -68,11 +84,14 @@ class Listener:
 
     async def start(self) -> None:
         """Binds and serves. Raises ``ListenError`` when the address cannot be had."""
+        if self._accepting is not None:
+            self._accepting.start()
+            return
         loop = asyncio.get_running_loop()
         try:
             self._server = await loop.create_server(self.connect, self._host, self._port, backlog=BACKLOG)
         except OSError as error:
-            raise ListenError(_advice(error, self._host, self._port)) from error
+            raise ListenError(advice(error, self._host, self._port)) from error
         self._port = self._server.sockets[0].getsockname()[1]
 
     def connect(self) -> Http1Protocol:
@@ -80,30 +99,42 @@ class Listener:
         kind = cast(type[Http1Protocol], self._config.http_protocol_class)
         return kind(self._config, self._state, app_state={})
 
-    async def stop(self) -> None:
+    def _connect(self) -> Http1Protocol:
+        """One of the shared port, which counts them."""
+        assert self._accepting is not None
+        connection, accepting = self.connect(), self._accepting
+        connection.gone().add_done_callback(lambda _: accepting.tell())
+        return connection
+
+    async def stop(self, drain: Drain | None = None) -> None:
         """Stops accepting, lets running responses finish, and cuts what is left after ``drain_seconds``.
 
         Returns at most one second after that. Stopping twice is the same as stopping once.
         """
+        drain = drain or self._drain
         async with self._stopping:
-            if self._server is None:
-                return
-            self._server.close()
+            await self._close()
             try:
-                async with asyncio.timeout(self._drain_seconds):
-                    await self._drain()
+                async with asyncio.timeout(drain.seconds):
+                    await self._end(drain.idle)
             except TimeoutError:
                 await self._cut()
             await self._disconnect()
+
+    async def _close(self) -> None:
+        if self._accepting is not None:
+            await self._accepting.stop()
+        if self._server is not None:
+            self._server.close()
             self._server = None
 
-    async def _drain(self) -> None:
+    async def _end(self, idle: float) -> None:
         while True:
             connections = self._protocols()
             for connection in connections:
                 connection.drain()
             if connections:
-                await asyncio.wait([connection.gone() for connection in connections], timeout=ARRIVAL_SECONDS)
+                await asyncio.wait([connection.gone() for connection in connections], timeout=idle)
             if not self._state.tasks:
                 return
             await asyncio.wait(self._state.tasks)
@@ -169,7 +200,8 @@ def _within_descriptors(limits: Limits) -> Limits:
     return dataclasses.replace(limits, connections=min(limits.connections, soft // 2))
 
 
-def _advice(error: OSError, host: str, port: int) -> str:
+def advice(error: OSError, host: str, port: int) -> str:
+    """What the operator can do about a port that cannot be had."""
     if isinstance(error, socket.gaierror):
         return f"The host {host!r} is unknown. Choose an address of this machine with --host."
     match error.errno:

@@ -14,7 +14,7 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import BaseRoute, Match, Route
+from starlette.routing import Match, Route
 from starlette.types import Scope
 
 from geminid.doors.grants import GrantRefused, Issuer
@@ -34,7 +34,7 @@ class Identity:
     project: str
 
 
-def metadata_routes(issuer: Issuer, identity: Identity, *, local_only: bool) -> list[BaseRoute]:
+def metadata_routes(issuer: Issuer, identity: Identity, *, local_only: bool) -> list[Route]:
     """The emulation. ``local_only`` answers none but loopback addresses."""
     accounts = _Accounts(issuer, identity)
     texts = {

@@ -27,11 +27,16 @@ def metrics_route(
     lost_records: Callable[[], int],
     lanes: Collection[Lane],
     quotas: Quotas | None,
+    passed_over: Mapping[tuple[str, str], int],
 ) -> Route:
-    """``rater_failures`` are those of ``safety.guard.Guard``, by the rater's name; ``lost_records`` of usage."""
+    """``rater_failures`` are those of ``safety.guard.Guard``, by the rater's name; ``lost_records`` of usage.
+
+    ``passed_over`` is ``gates.alternatives.Alternatives``'.
+    """
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Calls(observe, rater_failures, lost_records))
     registry.register(_Admitted(lanes, quotas))
+    registry.register(_Chained(passed_over))
 
     async def metrics(_: Request) -> Response:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)
@@ -97,3 +102,20 @@ class _Admitted(Collector):
         for limit in fields(Limits):
             exceeded.add_metric([limit.name], self.quotas.refused[limit.name] if self.quotas else 0)
         yield exceeded
+
+
+@dataclass(frozen=True, eq=False)
+class _Chained(Collector):
+    """By the engine that could not answer, as the settings name it, and the code that it gave."""
+
+    passed_over: Mapping[tuple[str, str], int]
+
+    def collect(self) -> Iterator[Metric]:
+        passed = CounterMetricFamily(
+            "geminid_engine_calls_passed_over",
+            "Calls that the next engine of a chain was asked to answer.",
+            labels=["engine", "code"],
+        )
+        for (engine, code), count in sorted(self.passed_over.items()):
+            passed.add_metric([engine, code], count)
+        yield passed

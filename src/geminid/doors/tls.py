@@ -10,22 +10,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import logging
 import socket
 import ssl
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import cast
 
 from geminid.doors.authority import Certificate, CertificateError
-from geminid.doors.listen import BACKLOG, ListenError
-from geminid.doors.tunnel import Tunnel
-
-log = logging.getLogger("geminid.tls")
-
-_STARVED_SECONDS: Final = 0.5
-"""How long nothing is accepted after the system refused to: it lacks descriptors or memory."""
+from geminid.doors.http1 import Http1Protocol
+from geminid.doors.listen import Drain, ListenError
+from geminid.doors.shared_port import SharedPort, accepted, bind
+from geminid.doors.tunnel import Tunnel, dismiss
 
 
 def server_context(certificate: Certificate) -> ssl.SSLContext:
@@ -81,21 +77,23 @@ class TlsLimits:
 class TlsListener:
     """Serves TLS on ``host`` and ``port``. ``http`` makes the protocol of an HTTP/1.1 connection.
 
-    Without a ``grpc_port`` there is no h2 to choose.
+    Without a ``grpc_port`` (or the path of a Unix socket) there is no h2 to choose. The port may be ``shared``.
     """
 
     def __init__(
         self,
-        http: Callable[[], asyncio.BaseProtocol],
-        grpc_port: int | None,
+        http: Callable[[], Http1Protocol],
+        grpc_port: int | str | None,
         *,
         host: str,
         port: int,
         certificate: Certificate,
         limits: TlsLimits | None = None,
+        shared: SharedPort | None = None,
     ) -> None:
         self._http = http
         self._grpc_port = grpc_port
+        self._shared = shared
         self._host = host
         self._port = port
         self._context = server_context(certificate)
@@ -106,6 +104,7 @@ class TlsListener:
         self._accepting: list[asyncio.Task[None]] = []
         self._handshakes: dict[asyncio.Task[None], None] = {}  # in the order of their beginning
         self._tunnels: set[Tunnel] = set()
+        self._served = 0
 
     @property
     def port(self) -> int:
@@ -120,43 +119,24 @@ class TlsListener:
     async def start(self) -> None:
         """Binds and serves. Raises ListenError when the address cannot be had."""
         try:
-            await self._bind()
+            self._sockets = list(self._shared.sockets) if self._shared else bind(self._host, self._port)
         except OSError as error:
-            self._close_sockets()
             reason = error.strerror or str(error)
             raise ListenError(f"Cannot listen for TLS on port {self._port} of {self._host}: {reason}.") from error
+        self._port = self._sockets[0].getsockname()[1]
+        self._tell()
         self._accepting = [asyncio.create_task(self._accept(bound)) for bound in self._sockets]
-
-    async def _bind(self) -> None:
-        loop = asyncio.get_running_loop()
-        found = await loop.getaddrinfo(
-            self._host or None, self._port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        for family, _, _, _, address in dict.fromkeys(found):
-            # All addresses of a name share the port that the system chose for the first.
-            where = (address[0], self._port, *address[2:])
-            bound = socket.create_server(cast(tuple[str, int], where), family=family, backlog=BACKLOG)
-            bound.setblocking(False)
-            self._sockets.append(bound)
-            self._port = bound.getsockname()[1]
 
     async def _accept(self, bound: socket.socket) -> None:
         """Accepts by itself, since a server of asyncio's could not tell how many handshakes run."""
-        loop = asyncio.get_running_loop()
         while True:
-            try:
-                client, _ = await loop.sock_accept(bound)
-            except ConnectionError:  # the client was gone before it was accepted
-                continue
-            except OSError as error:
-                log.warning("A connection could not be accepted: %s.", error.strerror)
-                await asyncio.sleep(_STARVED_SECONDS)
-                continue
+            client = await accepted(bound, self._shared.share if self._shared else None)
             if len(self._handshakes) >= self._limits.handshakes:
                 self._give_way()
             task = asyncio.create_task(self._greet(client))
             self._handshakes[task] = None
             task.add_done_callback(self._greeted)
+            self._tell()
             await asyncio.sleep(0)  # a task that is cancelled before it began would not close its socket
 
     def _give_way(self) -> None:
@@ -166,11 +146,11 @@ class TlsListener:
 
     def _greeted(self, task: asyncio.Task[None]) -> None:
         self._handshakes.pop(task, None)
+        self._tell()
 
     async def _greet(self, client: socket.socket) -> None:
         """The handshake; ``_Arrival`` goes on from there. What is no TLS is closed without a word."""
         with contextlib.suppress(OSError):  # of which SSLError is one
-            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: _Arrival(self._serve),
                 client,
@@ -179,7 +159,7 @@ class TlsListener:
             )
 
     def _serve(self, transport: asyncio.Transport) -> None:
-        protocol: asyncio.BaseProtocol
+        protocol: Http1Protocol | Tunnel
         if transport.get_extra_info("ssl_object").selected_alpn_protocol() != "h2":
             protocol = self._http()
         elif len(self._tunnels) < self._limits.tunnels:
@@ -189,32 +169,55 @@ class TlsListener:
             return
         transport.set_protocol(protocol)
         protocol.connection_made(transport)
+        self._served += 1
+        protocol.gone().add_done_callback(self._ended)
+
+    def _ended(self, _: asyncio.Future[None]) -> None:
+        self._served -= 1
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._shared is not None and self._sockets:
+            self._shared.share.tell(len(self._handshakes) + self._served)
 
     def _tunnel(self) -> Tunnel:
-        tunnel = Tunnel(cast(int, self._grpc_port))
+        tunnel = Tunnel(cast(int | str, self._grpc_port))
         self._tunnels.add(tunnel)
-        tunnel.closed.add_done_callback(lambda _: self._tunnels.discard(tunnel))
+        tunnel.gone().add_done_callback(lambda _: self._tunnels.discard(tunnel))
         return tunnel
 
-    async def stop(self) -> None:
+    async def close(self, drain: Drain) -> None:
+        """Accepts no more, and lets handshakes end for as long as an idle connection is kept."""
+        for task in self._accepting:
+            task.cancel()
+        await asyncio.gather(*self._accepting, return_exceptions=True)
+        for bound in self._sockets:
+            bound.close()
+        self._sockets.clear()
+        if self._shared is not None:
+            self._shared.share.leave()
+        if self._handshakes:
+            await asyncio.wait(list(self._handshakes), timeout=drain.idle)
+        for task in self._handshakes:
+            task.cancel()
+        await asyncio.gather(*self._handshakes, return_exceptions=True)
+
+    async def dismiss(self, drain: Drain) -> None:
+        """Has gRPC's clients go elsewhere."""
+        await dismiss(self._tunnels, drain.idle)
+
+    async def stop(self, drain: Drain | None = None) -> None:
         """Stops accepting, and lets gRPC end its connections within the drain. Stopping twice is stopping once.
 
         HTTP's connections end with the listener that made their protocols.
         """
-        for task in [*self._accepting, *self._handshakes]:
-            task.cancel()
-        await asyncio.gather(*self._accepting, *self._handshakes, return_exceptions=True)
-        self._close_sockets()
-        closing = [tunnel.closed for tunnel in self._tunnels]
+        drain = drain or Drain(self._limits.drain_seconds)
+        await self.close(drain)
+        closing = [tunnel.gone() for tunnel in self._tunnels]
         if closing:
-            await asyncio.wait(closing, timeout=self._limits.drain_seconds)
+            await asyncio.wait(closing, timeout=drain.seconds)
         for tunnel in list(self._tunnels):
             tunnel.abort()
-
-    def _close_sockets(self) -> None:
-        for bound in self._sockets:
-            bound.close()
-        self._sockets.clear()
 
 
 class _Arrival(asyncio.Protocol):

@@ -6,12 +6,15 @@ Pure: no network, no server's state. Called by ``openai_http.py``; what a chunk 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+
+import msgspec
 
 from geminid.engines.chat_chunks import Choice, Chunk, Counts, Message, Place, decode
 from geminid.engines.dialects import Constraining, Dialect
 from geminid.engines.native_calls import NativeCalls
 from geminid.engines.spent import Spent, Tokens
-from geminid.engines.sse import EventReader
+from geminid.engines.sse import EventReader, LineTooLong
 from geminid.engines.thinking import Kind, Piece, ThoughtReader
 from geminid.engines.tool_calls import CallReader
 from geminid.generation import (
@@ -105,8 +108,28 @@ class Reply:
     def feed(self, received: bytes) -> Iterator[Event]:
         """What these bytes complete; ``b""`` is the end. Sets ``done`` there, or when the server says so.
 
-        Raises LineTooLong, msgspec.DecodeError, ErrorInStream and Abandoned, after the events before the trouble.
+        Text that comes together is told together: who lags behind the server has to catch up, not to count its
+        tokens. Raises LineTooLong, msgspec.DecodeError, ErrorInStream and Abandoned, after the events before the
+        trouble.
         """
+        run: list[Delta] = []
+        try:
+            for event in self._each(received):
+                if run and not (isinstance(event, Delta) and _go_on(run[0], event)):
+                    yield _joined(run)
+                    run = []
+                if isinstance(event, Delta):
+                    run.append(event)
+                else:
+                    yield event
+        except _TROUBLE:
+            if run:
+                yield _joined(run)
+            raise
+        if run:
+            yield _joined(run)
+
+    def _each(self, received: bytes) -> Iterator[Event]:
         self.done = not received
         for data in self._events.feed(received) if received else self._events.rest():
             if data == b"[DONE]":
@@ -213,6 +236,20 @@ class Reply:
         else:
             self._tokens += 1
         return max(self._tokens - before, 0)
+
+
+_TROUBLE = (LineTooLong, msgspec.DecodeError, ErrorInStream, Abandoned)
+
+
+def _go_on(one: Delta, other: Delta) -> bool:
+    """Each place of log probabilities is told with the text that it is of."""
+    return one.thought is other.thought and not (one.logprobs or other.logprobs)
+
+
+def _joined(run: list[Delta]) -> Delta:
+    if len(run) == 1:
+        return run[0]
+    return replace(run[0], text="".join(one.text for one in run), tokens=sum(one.tokens for one in run))
 
 
 def _reason(name: str) -> FinishReason:

@@ -294,6 +294,8 @@ class OpenAIHTTP:
             answer = await upstream.read(response, LINE_BYTES)
         finally:
             self.active -= 1
+        if response.status == 404:  # a gateway before such a server
+            raise errors.Unimplemented("This engine cannot count tokens.")
         if response.status != 200:
             raise self._refused(Refusal.read(response.status, answer))
         try:

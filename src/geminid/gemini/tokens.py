@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from geminid.attachment import Kind
 from geminid.gemini import support
 from geminid.gemini.attachments import has_media, resolution_of
@@ -16,11 +18,36 @@ from geminid.gemini.tools import functions_of
 from geminid.gemini.turns import system_to_count, turn_to_count, turns_to_count
 from geminid.gemini.wording import unable
 from geminid.generation import Calling, Generation, Tools
+from geminid.wire import developer_count
 from geminid.wire.content import Content
 from geminid.wire.generation import GenerateContentRequest, GenerationConfig, Modality, ModalityTokenCount
 from geminid.wire.tokens import ComputeTokensRequest, CountTokensRequest, CountTokensResponse
 
 _MODALITIES = {kind: Modality[kind.name] for kind in Kind}
+
+
+def whole_prompt(request: developer_count.CountTokensRequest) -> GenerateContentRequest:
+    """What the Developer API is asked to count: the request that it is given, otherwise one of its fields."""
+    if request.generate_content_request is not None:
+        return msgspec.structs.replace(request.generate_content_request, model=request.model)
+    return GenerateContentRequest(
+        model=request.model,
+        contents=request.contents,
+        system_instruction=request.system_instruction,
+        tools=request.tools,
+        generation_config=request.generation_config,
+    )
+
+
+def to_be_counted(request: GenerateContentRequest) -> CountTokensRequest:
+    """The same as Vertex AI is asked."""
+    return CountTokensRequest(
+        model=request.model,
+        contents=request.contents,
+        system_instruction=request.system_instruction,
+        tools=request.tools,
+        generation_config=request.generation_config,
+    )
 
 
 def to_count(request: CountTokensRequest, *, alphabetical: bool = False) -> Generation:

@@ -71,7 +71,7 @@ class CachedPrompts:
         for an engine that sees or hears is over for an engine that does not.
         """
         record = await self._find(call, request.cached_content)
-        asked, cached = self._registry.find(request.model), self._registry.find(record.model)
+        asked, cached = self._registry.find(request.model, call.attempt), self._registry.find(record.model)
         check_model(asked.model, cached.model)
         body = await self._body(record)
         _check_senses(body.media, asked.engine.capabilities, record.id)

@@ -85,7 +85,7 @@ class PredictionService:
         """Schemas are compiled to see whether they can be, which may take too long for the event loop."""
         request = call.request
         assert isinstance(request, GenerateContentRequest)
-        served = self._registry.find(request.model)
+        served = self._registry.find(request.model, call.attempt)
         call.model = served.model.id
         prefixed = await self._prefixed(call, request) if request.cached_content else None
         if prefixed:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
 from geminid.attachment import Kind
 from geminid.call import Call, Stream
 from geminid.gemini import support
-from geminid.gemini.tokens import computed_texts, count_response, modality_counts, to_count
+from geminid.gemini.tokens import (
+    computed_texts,
+    count_response,
+    modality_counts,
+    to_be_counted,
+    to_count,
+    whole_prompt,
+)
 from geminid.generation import Token
 from geminid.media.understand import Understanding
 from geminid.service.cached import CachedPrompts, Prefixed
@@ -45,11 +50,11 @@ class LlmUtilityService:
         """One CountTokensResponse, of the Developer API where a cache is named, which Vertex AI cannot do."""
         request, prefixed = call.request, None
         if isinstance(request, developer_count.CountTokensRequest):
-            whole = _whole(request)
+            whole = whole_prompt(request)
             if whole.cached_content:
                 prefixed = await self._prefixed(call, whole)
                 whole = prefixed.request
-            request = _counted(whole)
+            request = to_be_counted(whole)
         assert isinstance(request, CountTokensRequest)
         served = self._find(call, request)
         prompt = to_count(request, alphabetical=served.model.profile.alphabetical)
@@ -78,32 +83,9 @@ class LlmUtilityService:
 
     def _find(self, call: Call, request: CountTokensRequest | ComputeTokensRequest) -> Served:
         """By ``endpoint``, which the URL's path fills; the Developer API has only ``model``."""
-        served = self._registry.find(request.endpoint or request.model)
+        served = self._registry.find(request.endpoint or request.model, call.attempt)
         call.model = served.model.id
         return served
-
-
-def _whole(request: developer_count.CountTokensRequest) -> GenerateContentRequest:
-    """The request that is counted: the one that it brings, otherwise one of its fields."""
-    if request.generate_content_request is not None:
-        return msgspec.structs.replace(request.generate_content_request, model=request.model)
-    return GenerateContentRequest(
-        model=request.model,
-        contents=request.contents,
-        system_instruction=request.system_instruction,
-        tools=request.tools,
-        generation_config=request.generation_config,
-    )
-
-
-def _counted(request: GenerateContentRequest) -> CountTokensRequest:
-    return CountTokensRequest(
-        model=request.model,
-        contents=request.contents,
-        system_instruction=request.system_instruction,
-        tools=request.tools,
-        generation_config=request.generation_config,
-    )
 
 
 def _with_cache(response: CountTokensResponse, cached: Mapping[Kind, int]) -> developer.CountTokensResponse:

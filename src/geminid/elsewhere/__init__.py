@@ -1,0 +1,1 @@
+"""Who answers in Gemini's own words: the real service, another geminid, recordings of either."""
