@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from geminid.engines.token_counts import AT_ONCE, KEPT_CHARACTERS, KEPT_TEXTS, TokenCounts
+from geminid.engines.token_counts import AT_ONCE, KEPT_TEXTS, WHOLE_CHARACTERS, TokenCounts
 
 
 class Counter:
@@ -43,12 +43,20 @@ async def test_a_few_at_a_time(counter: Counter) -> None:
     assert counter.most_at_once == AT_ONCE
 
 
-async def test_long_texts_and_old_ones_are_forgotten(counter: Counter) -> None:
+async def test_long_texts_are_asked_for_once_too(counter: Counter) -> None:
     counts = TokenCounts(counter)
-    long = "x" * (KEPT_CHARACTERS + 1)
+    long, other = "x" * (WHOLE_CHARACTERS + 1), "x" * (WHOLE_CHARACTERS + 2)
 
-    await counts.of([long, "old", *(f"new {n}" for n in range(KEPT_TEXTS))])
+    assert await counts.of([long, other]) == [WHOLE_CHARACTERS + 1, WHOLE_CHARACTERS + 2]
+    assert await counts.of([other, long]) == [WHOLE_CHARACTERS + 2, WHOLE_CHARACTERS + 1]
+    assert counter.asked == [long, other]
+
+
+async def test_old_ones_are_forgotten(counter: Counter) -> None:
+    counts = TokenCounts(counter)
+
+    await counts.of(["old", *(f"new {n}" for n in range(KEPT_TEXTS))])
     counter.asked.clear()
-    await counts.of([long, "old", f"new {KEPT_TEXTS - 1}"])
+    await counts.of(["old", f"new {KEPT_TEXTS - 1}"])
 
-    assert counter.asked == [long, "old"]
+    assert counter.asked == ["old"]
