@@ -193,11 +193,11 @@ def test_a_closed_call_that_is_none_is_a_fault_also_where_the_answer_was_cut_off
     ids=["brackets", "braces", "backslashes", "tags", "gap", "angles", "space", "calls", "digits"],
 )
 def test_whatever_the_model_wrote_is_read_in_linear_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
 
     read(*(text[at : at + 8] for at in range(0, len(text), 8)))
 
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < 5  # half a second on a machine at rest; in squares it would be hours
 
 
 ARGUMENTS: st.SearchStrategy[dict[str, Any]] = st.dictionaries(

@@ -171,10 +171,10 @@ def test_a_problem_is_short() -> None:
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "^(.*a){50}$", "^(a|a)*$"])
 def test_patterns_run_in_linear_time(pattern: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert judged({"type": "string", "pattern": pattern}, '"' + "a" * 100_000 + '!"')
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 # What a grammar lets through is what an answer should be.

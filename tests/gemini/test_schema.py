@@ -485,10 +485,10 @@ def test_depth_is_limited() -> None:
     ],
 )  # fmt: skip
 def test_what_is_too_large_is_refused_at_once(schema: dict[str, Any], reason: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert refused(lambda: value(schema))[1] == reason
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_a_thousand_properties_compile() -> None:
@@ -559,13 +559,13 @@ def test_the_place_is_found_among_many() -> None:
 def test_choices_that_multiply_are_refused_in_time() -> None:
     pair = [{"anyOf": [objects(**{f"a{index}": {}}), objects(**{f"b{index}": {}})]} for index in range(20)]
     read = value({"allOf": pair})
-    started = time.perf_counter()
+    started = time.process_time()
 
     place, reason = refused(lambda: checked(read, VALUE))
 
     assert place == VALUE
     assert reason.startswith("its combinations of schemas come to ")
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_many_different_schemas_are_checked_one_by_one() -> None:
