@@ -28,7 +28,7 @@ from watched import Server, configured, serving
 MODEL = "projects/p/locations/l/publishers/google/models/gemini-2.5-flash"
 PARENT = "projects/p/locations/l"
 ASK = {"contents": [{"role": "user", "parts": [{"text": "What is it about?"}]}]}
-SAMPLES = 5
+SAMPLES = 3
 
 console = Console()
 
