@@ -166,6 +166,15 @@ class ApiError(Exception):
         self.message = message
         self.details = details
 
+    def as_object(self) -> dict[str, object]:
+        """google.rpc.Status as Google's JSON has it; ``details`` only where there are any."""
+        plain: dict[str, object] = {"code": self.code.http, "message": self.message, "status": self.code.name}
+        if self.details:
+            plain["details"] = [
+                {"@type": f"type.googleapis.com/{detail.type_name}"} | detail.fields() for detail in self.details
+            ]
+        return plain
+
 
 class Cancelled(ApiError):
     code = Code.CANCELLED

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geminid.cli import options
+
 if TYPE_CHECKING:
     from geminid.storage.base import CredentialStore, Kind
 
@@ -39,12 +41,7 @@ class _Problem(Exception):
 @app.callback()
 def auth(
     context: typer.Context,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="GEMINID_STATE", help="The folder that the server keeps its state in.", file_okay=False
-        ),
-    ] = None,
+    state: options.State = None,
 ) -> None:
     """Make, list and revoke credentials."""
     from geminid.storage.durable import state_folder

@@ -8,11 +8,11 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geminid.cli import options
 from geminid.cli.progress import shown, size
 from geminid.cli.reported import reported
 
@@ -33,12 +33,7 @@ Origins = Annotated[
 @app.callback()
 def citations(
     context: typer.Context,
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="GEMINID_STATE", help="The folder that the server keeps its state in.", file_okay=False
-        ),
-    ] = None,
+    state: options.State = None,
 ) -> None:
     """Say which texts are to be recognised in answers."""
     from geminid.storage.durable import state_folder

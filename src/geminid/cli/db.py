@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from geminid.cli import options
 from geminid.cli.reported import reported
 
 if TYPE_CHECKING:
@@ -34,12 +35,7 @@ def db(
             show_default="geminid.db in the folder of the state",
         ),
     ] = "",
-    state: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="GEMINID_STATE", help="The folder that the server keeps its state in.", file_okay=False
-        ),
-    ] = None,
+    state: options.State = None,
 ) -> None:
     """Check, back up and restore the database."""
     from geminid.storage.durable import state_folder

@@ -15,6 +15,10 @@ Config = Annotated[
     Path | None,
     typer.Option("--config", "-c", envvar="GEMINID_CONFIG", help="A geminid.toml.", dir_okay=False),
 ]
+State = Annotated[
+    Path | None,
+    typer.Option(envvar="GEMINID_STATE", help="The folder that the server keeps its state in.", file_okay=False),
+]
 Host = Annotated[
     str | None, typer.Option(envvar="GEMINID_HOST", help="Address to listen on.", show_default="127.0.0.1")
 ]

@@ -55,17 +55,8 @@ _DEFAULT = Format()
 
 
 def error_object(error: ApiError) -> dict[str, object]:
-    """``{"error": {…}}``, as a dict; ``details`` only when there are any."""
-    body: dict[str, object] = {
-        "code": error.code.http,
-        "message": error.message,
-        "status": error.code.name,
-    }
-    if error.details:
-        body["details"] = [
-            {"@type": f"type.googleapis.com/{detail.type_name}"} | detail.fields() for detail in error.details
-        ]
-    return {"error": body}
+    """``{"error": {…}}``, as a dict."""
+    return {"error": error.as_object()}
 
 
 def error_json(error: ApiError) -> bytes:

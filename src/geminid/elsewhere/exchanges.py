@@ -15,7 +15,7 @@ import msgspec
 from geminid.elsewhere import tolerant
 from geminid.elsewhere.dialects import nameless
 from geminid.elsewhere.redaction import redacted
-from geminid.elsewhere.refusals import error_of, object_of
+from geminid.elsewhere.refusals import error_of
 from geminid.errors import ApiError
 from geminid.wire import json, routes
 from geminid.wire.message import Message
@@ -69,7 +69,7 @@ def written(exchange: Exchange) -> bytes:
     """The document, two spaces to the level."""
     answers = [plain(message) for message in exchange.answer]
     if exchange.error is not None:
-        answers.append({"error": object_of(exchange.error)})
+        answers.append({"error": exchange.error.as_object()})
     document: dict[str, Any] = {"method": exchange.method.verb, "model": exchange.model}
     if exchange.time is not None:
         document["time"] = exchange.time.isoformat()

@@ -61,16 +61,6 @@ def error_of(plain: Mapping[str, Any], http: int = 500) -> ApiError:
     return by_code(code)(message, *_details(details if isinstance(details, list) else ()))
 
 
-def object_of(error: ApiError) -> dict[str, object]:
-    """The object that ``error_of`` reads."""
-    plain: dict[str, object] = {"code": error.code.http, "message": error.message, "status": error.code.name}
-    if error.details:
-        plain["details"] = [
-            {"@type": f"type.googleapis.com/{detail.type_name}", **detail.fields()} for detail in error.details
-        ]
-    return plain
-
-
 def _details(told: Sequence[Any]) -> list[Detail]:
     """Only what can be told over gRPC too; fields that protobuf does not know stay behind."""
     details: list[Detail] = []
@@ -111,7 +101,7 @@ class Refusals:
         if _is_operators(error):
             _log.error("the other service refuses the credentials of this server: %.500s", error.message)
             return Unavailable(UNAVAILABLE)
-        return error_of(self._renamed(object_of(error), resource, name))
+        return error_of(self._renamed(error.as_object(), resource, name))
 
     def _renamed(self, value: Any, resource: str, name: str) -> Any:
         match value:

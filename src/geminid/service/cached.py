@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from geminid.attachment import Kind, Media
 from geminid.call import Call
 from geminid.engines.base import Capabilities
+from geminid.gemini import support
 from geminid.gemini.cache_names import Place, expired, not_found, parsed
 from geminid.gemini.caching import check_model, with_cache
 from geminid.generation import Prefix
@@ -134,6 +135,13 @@ class _Recent:
         self._bytes += size
         while self._bytes > self._most:
             self._bytes -= self._kept.popitem(last=False)[1][1]
+
+
+async def prefixed_by(caches: CachedPrompts | None, call: Call, request: GenerateContentRequest) -> Prefixed:
+    """As ``CachedPrompts.prefixed``. Raises Unimplemented, naming the field, where there are none."""
+    if caches is None:
+        raise support.refusal("cached_content")
+    return await caches.prefixed(call, request)
 
 
 def _may_use(call: Call, place: Place) -> bool:

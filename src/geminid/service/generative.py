@@ -15,7 +15,6 @@ from typing import assert_never
 from geminid.abreast import all_of
 from geminid.attachment import Kind
 from geminid.call import Call, Stream
-from geminid.gemini import support
 from geminid.gemini.request import check_streamable, to_generation
 from geminid.gemini.response import Ending, Responder, Whole
 from geminid.gemini.safety import policy_of
@@ -23,7 +22,7 @@ from geminid.gemini.speech import Said
 from geminid.generation import Generation
 from geminid.judgement import Policy, Verdict
 from geminid.media.understand import Understanding
-from geminid.service.cached import CachedPrompts, Prefixed
+from geminid.service.cached import CachedPrompts, prefixed_by
 from geminid.service.candidate import Answer, answer, prompt_tokens
 from geminid.service.judges import Judges
 from geminid.service.media import reader_of
@@ -87,7 +86,7 @@ class PredictionService:
         assert isinstance(request, GenerateContentRequest)
         served = self._registry.find(request.model, call.attempt)
         call.model = served.model.id
-        prefixed = await self._prefixed(call, request) if request.cached_content else None
+        prefixed = await prefixed_by(self._caches, call, request) if request.cached_content else None
         if prefixed:
             request = prefixed.request
         prefix = prefixed.prefix if prefixed else None
@@ -106,11 +105,6 @@ class PredictionService:
         verdict = await self._judges.prompt(generation, policy)
         cached = prefixed.tokens if prefixed else {}
         return _Asked(served, generation, policy, verdict, _responder(call, served, generation, cached))
-
-    async def _prefixed(self, call: Call, request: GenerateContentRequest) -> Prefixed:
-        if self._caches is None:
-            raise support.refusal("cached_content")
-        return await self._caches.prefixed(call, request)
 
 
 def _has_schemas(request: GenerateContentRequest) -> bool:

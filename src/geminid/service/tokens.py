@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from geminid.attachment import Kind
 from geminid.call import Call, Stream
-from geminid.gemini import support
 from geminid.gemini.tokens import (
     computed_texts,
     count_response,
@@ -17,11 +16,10 @@ from geminid.gemini.tokens import (
 )
 from geminid.generation import Token
 from geminid.media.understand import Understanding
-from geminid.service.cached import CachedPrompts, Prefixed
+from geminid.service.cached import CachedPrompts, prefixed_by
 from geminid.service.media import reader_of
 from geminid.service.registry import Registry, Served
 from geminid.wire import developer, developer_count
-from geminid.wire.generation import GenerateContentRequest
 from geminid.wire.scalars import Bytes, Int64
 from geminid.wire.tokens import (
     ComputeTokensRequest,
@@ -52,7 +50,7 @@ class LlmUtilityService:
         if isinstance(request, developer_count.CountTokensRequest):
             whole = whole_prompt(request)
             if whole.cached_content:
-                prefixed = await self._prefixed(call, whole)
+                prefixed = await prefixed_by(self._caches, call, whole)
                 whole = prefixed.request
             request = to_be_counted(whole)
         assert isinstance(request, CountTokensRequest)
@@ -75,11 +73,6 @@ class LlmUtilityService:
         yield ComputeTokensResponse(
             tokens_info=[_tokens_info(role, pieces) for (role, _), pieces in zip(parts, tokens, strict=True)]
         )
-
-    async def _prefixed(self, call: Call, request: GenerateContentRequest) -> Prefixed:
-        if self._caches is None:
-            raise support.refusal("cached_content")
-        return await self._caches.prefixed(call, request)
 
     def _find(self, call: Call, request: CountTokensRequest | ComputeTokensRequest) -> Served:
         """By ``endpoint``, which the URL's path fills; the Developer API has only ``model``."""
