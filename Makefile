@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 SEEDS ?= seeds
+ENGINE ?= embedded
 
-.PHONY: serve test lint fix bench endurance peers docs seeds clients suites ray clean
+.PHONY: serve test lint fix bench endurance peers docs seeds clients suites conformance ray clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -71,6 +72,11 @@ seeds: $(VENV)/.test
 suites: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python tests/suites/run_suites.py $(ARGS)
+
+# Schemas, functions and sampling, asked of one engine: make conformance ENGINE=pool, or a geminid.toml.
+conformance: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/python -m pytest tests/conformance --engine $(ENGINE) $(ARGS)
 
 # Installs Ray into the user's cache, deploys two replicas and kills them.
 ray: $(VENV)/.test

@@ -3,7 +3,7 @@
     python bench/workers.py [rate|even|reload|engine ...] [--quick]
 
 ``rate``: the scripted engine, one worker against two in turns, on all cores. The load generator shares the cores
-with them; its own CPU time is told beside each figure, and is far below a core where it was not the limit.
+with them. Where workers take all the CPU that it leaves, it is not the limit, and they are: both are told.
 ``even``: how connections of clients that stay are spread. ``reload``: calls of all kinds while the server is told
 to reload again and again. ``engine``: what a streamed event costs more where another process has the engine.
 """
@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import re
-import resource
 import signal
 import ssl
 import statistics
@@ -25,8 +24,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import astuple, dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -110,29 +109,56 @@ def serving(workers: int, *flags: str) -> Iterator[Serving]:
 
 async def rate(quick: bool) -> Table:
     seconds, rounds = (2.0, 2) if quick else (8.0, 5)
-    figures: dict[int, list[float]] = {1: [], 2: []}
-    own: dict[int, list[float]] = {1: [], 2: []}
+    figures: dict[int, list[Rate]] = {1: [], 2: []}
     with serving(1) as one, serving(2) as two:
         for server in (one, two):
             await loadgen.run_for(server.ports[0], UNARY, seconds=1, connections=32)
         for number in range(rounds):
             for count, server in sorted({1: one, 2: two}.items(), reverse=bool(number % 2)):
-                before = _own_seconds()
-                load = await loadgen.run_for(server.ports[0], UNARY, seconds=seconds, connections=32)
-                figures[count].append(load.per_second)
-                own[count].append((_own_seconds() - before) / load.seconds)
-    table = Table("workers", "requests/s", "CPU of the load generator", title=f"rate, {os.cpu_count()} cores")
-    for count in (1, 2):
-        share = statistics.median(own[count])
-        table.add_row(str(count), f"{statistics.median(figures[count]):,.0f}", f"{share:.0%} of a core")
-    ratios = [two / one for one, two in zip(figures[1], figures[2], strict=True)]
-    table.add_row("2 : 1", f"{statistics.median(ratios):.2f}", "")
+                figures[count].append(await _rate(server, seconds))
+    table = Table(
+        "workers", "requests/s", "CPU of the workers", "of the load generator", "requests per s of workers' CPU"
+    )
+    table.title = f"rate, {os.cpu_count()} cores: medians of {rounds} rounds"
+    for count, of_it in figures.items():
+        median = Rate(*(statistics.median(values) for values in zip(*map(astuple, of_it), strict=True)))
+        table.add_row(
+            str(count),
+            f"{median.requests:,.0f}",
+            f"{median.workers:.0%} of a core",
+            f"{median.generator:.0%} of a core",
+            f"{median.per_cpu:,.0f}",
+        )
+    pairs = list(zip(figures[1], figures[2], strict=True))
+    ratio = statistics.median(two.requests / one.requests for one, two in pairs)
+    per_cpu = statistics.median(two.per_cpu / one.per_cpu for one, two in pairs)
+    table.add_row("2 : 1", f"{ratio:.2f}", "", "", f"{per_cpu:.2f}")
     return table
 
 
-def _own_seconds() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """Of one round: ``requests`` a second, and the cores that ``workers`` and load ``generator`` were busy on."""
+
+    requests: float
+    workers: float
+    generator: float
+
+    @property
+    def per_cpu(self) -> float:
+        return self.requests / self.workers
+
+
+async def _rate(server: Serving, seconds: float) -> Rate:
+    processes = (server.workers, [psutil.Process()])
+    before = [_cpu_seconds(some) for some in processes]
+    load = await loadgen.run_for(server.ports[0], UNARY, seconds=seconds, connections=32)
+    used = [_cpu_seconds(some) - earlier for some, earlier in zip(processes, before, strict=True)]
+    return Rate(load.per_second, used[0] / load.seconds, used[1] / load.seconds)
+
+
+def _cpu_seconds(processes: Iterable[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
 # Evenness.

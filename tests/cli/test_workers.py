@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import signal
 import subprocess
@@ -11,8 +12,8 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
@@ -56,6 +57,11 @@ class Serving:
         line = self.process.stderr.readline()
         assert re.search(pattern, line), line
         return line
+
+    def told_at_last(self, pattern: str) -> str:
+        """The next line on standard error that says this."""
+        assert self.process.stderr is not None
+        return next(line for line in self.process.stderr if re.search(pattern, line))
 
     def answer(self, url: str | None = None) -> bytes:
         with urllib.request.urlopen(f"{url or self.url}:generateContent", BODY, SECONDS) as response:
@@ -202,6 +208,79 @@ async def unary(session: aiohttp.ClientSession, url: str) -> None:
 
 async def rpc(channel: grpc.aio.Channel) -> None:
     await channel.unary_unary("/google.cloud.aiplatform.v1.PredictionService/GenerateContent")(REQUEST)
+
+
+@dataclass(slots=True)
+class Caller:
+    """A client at work: how often it was answered, and which of its connections, by their own ports, broke."""
+
+    answered: int = 0
+    broken: set[int] = field(default_factory=set)
+
+    async def call(self, port: int, ended: asyncio.Event) -> None:
+        """A few times on each connection. Raises where one is refused."""
+        while not ended.is_set():
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            try:
+                for _ in range(5):
+                    if not await self._ask(reader, writer):
+                        break
+                    await asyncio.sleep(0.005)  # a light load
+            except (ConnectionError, asyncio.IncompleteReadError):
+                self.broken.add(writer.get_extra_info("sockname")[1])
+            finally:
+                writer.close()
+
+    async def _ask(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Whether the connection stays."""
+        head = f"POST /v1/{MODEL}:generateContent HTTP/1.1\r\nHost: geminid\r\nContent-Length: {len(BODY)}\r\n\r\n"
+        writer.write(head.encode() + BODY)
+        headers = (await reader.readuntil(b"\r\n\r\n")).lower()
+        assert headers.startswith(b"http/1.1 200"), headers
+        length = re.search(rb"content-length: (\d+)", headers)
+        assert length
+        await reader.readexactly(int(length[1]))
+        self.answered += 1
+        return b"connection: close" not in headers
+
+
+def killed(worker: psutil.Process) -> set[int]:
+    """The ports of the clients that it had, none if it has ended by itself.
+
+    It is stopped first, and so accepts nobody who is not among them.
+    """
+    with suppress(psutil.NoSuchProcess):
+        worker.suspend()
+        while worker.status() != psutil.STATUS_STOPPED:
+            pass
+        clients = {connection.raddr.port for connection in worker.net_connections("tcp") if connection.raddr}
+        worker.kill()
+        return clients
+    return set()
+
+
+async def test_only_connections_of_killed_workers_break_while_all_are_replaced_again_and_again(
+    tmp_path: Path,
+) -> None:
+    chance = random.Random(1)
+    with serving(tmp_path, "--engine", "scripted", "--workers", "2") as server:
+        ended, lost = asyncio.Event(), set[int]()
+        callers = [Caller() for _ in range(3)]
+        calling = [asyncio.create_task(caller.call(server.port, ended)) for caller in callers]
+        for _ in range(3):
+            server.reload()
+            await asyncio.sleep(chance.uniform(0, 1.5))
+            lost |= killed(chance.choice(server.workers))
+            await asyncio.to_thread(
+                server.told_at_last, "^reloaded|not taken over, and nothing has changed: worker"
+            )
+        ended.set()
+        await asyncio.gather(*calling)
+
+        assert set.union(*(caller.broken for caller in callers)) <= lost
+        assert min(caller.answered for caller in callers) > 50
+        while len(server.workers) != 2:  # noqa: ASYNC110 - those that retire are seen from outside alone
+            await asyncio.sleep(0.05)
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import httpx
 import pytest
@@ -21,8 +21,11 @@ from jsonschema import Draft202012Validator, FormatChecker, ValidationError, val
 
 MODEL = "gemini-2.5-flash"
 ADDRESS = "GEMINID_CONFORMANCE_URL"
+HERE = Path(__file__).parent
 PATIENCE = 60.0
 """Seconds for one answer."""
+SAMPLE = 8
+"""One in so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,39 +87,94 @@ def _serve(state: Path, *flags: str) -> Iterator[Server]:
         process.communicate(timeout=30)
 
 
-@pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The embedded model."""
-    with _serve(tmp_path_factory.mktemp("embedded")) as server:
-        yield server
+Start: TypeAlias = Callable[[str], Server]
 
 
 @pytest.fixture(scope="session")
-def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The scripted engine without a script: it says an example of what it is asked for."""
-    with _serve(tmp_path_factory.mktemp("scripted"), "--engine", "scripted") as server:
-        yield server
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """The server of such a name, started when it is first asked for."""
+    running: dict[str, Server] = {}
+    with ExitStack() as stack:
+
+        def started(name: str) -> Server:
+            if name not in running:
+                state = tmp_path_factory.mktemp("state")
+                serving = _addressed() if name == "address" else _serve(state, *_flags(name))
+                running[name] = stack.enter_context(serving)
+            return running[name]
+
+        yield started
 
 
-@pytest.fixture(scope="session")
-def address() -> Iterator[Server]:
-    """Any server: GEMINID_CONFORMANCE_URL is where, GEMINID_CONFORMANCE_MODEL which model of it."""
+def _flags(name: str) -> list[str]:
+    match name:
+        case "embedded":
+            return []
+        case "scripted":
+            return ["--engine", name]
+        case "pool":
+            return ["--config", str(HERE / "pool.toml")]
+    return ["--config", name]
+
+
+@contextmanager
+def _addressed() -> Iterator[Server]:
     with httpx.Client(base_url=os.environ[ADDRESS], timeout=PATIENCE) as http:
         yield Server(http, os.environ.get("GEMINID_CONFORMANCE_MODEL", MODEL))
 
 
-_SERVERS = [
-    pytest.param("embedded", marks=pytest.mark.model),
-    "scripted",
-    *([pytest.param("address", marks=pytest.mark.address)] if ADDRESS in os.environ else []),
-]
-
-
-@pytest.fixture(scope="session", params=_SERVERS)
-def server(request: pytest.FixtureRequest) -> Server:
+@pytest.fixture(scope="session")
+def server(request: pytest.FixtureRequest, started: Start) -> Server:
     """Each of the servers in turn."""
-    found: Server = request.getfixturevalue(request.param)
-    return found
+    return started(request.param)
+
+
+@pytest.fixture(scope="session")
+def llama(request: pytest.FixtureRequest, started: Start) -> Server:
+    """Each of those that have llama.cpp and the default weights behind them."""
+    return started(request.param)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--engine",
+        action="append",
+        help="what to ask all of it: embedded, pool, scripted, address, or a configuration file of a server that "
+        "has the default weights behind it, by llama.cpp",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """``address`` is any server: GEMINID_CONFORMANCE_URL is where, GEMINID_CONFORMANCE_MODEL which model of it."""
+    usual = ["embedded", "pool", "scripted", *(["address"] if ADDRESS in os.environ else [])]
+    names = metafunc.config.getoption("--engine", None) or usual
+    of_llama = [name for name in names if name not in ("scripted", "address")]
+    for fixture, asked in (("server", names), ("llama", of_llama)):
+        if fixture in metafunc.fixturenames:
+            metafunc.parametrize(fixture, [*map(_param, asked)], indirect=True, scope="session")
+
+
+def _param(name: str) -> Any:
+    match name:
+        case "scripted":
+            return pytest.param(name)
+        case "address":
+            return pytest.param(name, marks=pytest.mark.address)
+    return pytest.param(name, id=Path(name).stem, marks=pytest.mark.model)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where nobody says whom to ask, the pool is asked a sample: it has the model of the embedded engine."""
+    if config.getoption("--engine", None):
+        return
+    of_pool = [item for item in items if item.path.parent == HERE and "pool" in _params(item).values()]
+    left_out = {item for number, item in enumerate(of_pool) if number % SAMPLE}
+    config.hook.pytest_deselected(items=list(left_out))
+    items[:] = [item for item in items if item not in left_out]
+
+
+def _params(item: pytest.Item) -> Mapping[str, Any]:
+    return item.callspec.params if hasattr(item, "callspec") else {}
 
 
 class Validate(Protocol):

@@ -36,24 +36,24 @@ def chosen(candidate: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("temperature", [0, 1, 2])
-def test_the_same_seed_says_the_same(embedded: Any, temperature: float) -> None:
-    first, again = (text_of(ask(embedded, temperature=temperature, seed=7)) for _ in range(2))
+def test_the_same_seed_says_the_same(llama: Any, temperature: float) -> None:
+    first, again = (text_of(ask(llama, temperature=temperature, seed=7)) for _ in range(2))
 
     assert first == again
 
 
 @pytest.mark.parametrize("temperature", [1, 2])
-def test_different_seeds_say_different_things(embedded: Any, temperature: float) -> None:
-    texts = {text_of(ask(embedded, temperature=temperature, seed=seed)) for seed in range(5)}
+def test_different_seeds_say_different_things(llama: Any, temperature: float) -> None:
+    texts = {text_of(ask(llama, temperature=temperature, seed=seed)) for seed in range(5)}
 
     assert len(texts) == 5
 
 
-def test_top_k_1_is_temperature_0(embedded: Any) -> None:
-    greedy = text_of(ask(embedded, temperature=0))
+def test_top_k_1_is_temperature_0(llama: Any) -> None:
+    greedy = text_of(ask(llama, temperature=0))
 
-    assert text_of(ask(embedded, temperature=2, topK=1, seed=5)) == greedy
-    assert text_of(ask(embedded, temperature=2, topP=0, seed=5)) == greedy
+    assert text_of(ask(llama, temperature=2, topK=1, seed=5)) == greedy
+    assert text_of(ask(llama, temperature=2, topP=0, seed=5)) == greedy
 
 
 def first_tokens(server: Any, top_k: int) -> set[int]:
@@ -69,14 +69,14 @@ def first_tokens(server: Any, top_k: int) -> set[int]:
     return {chosen(candidate)[0]["tokenId"] for candidate in candidates if "logprobsResult" in candidate}
 
 
-def test_top_k_leaves_the_most_likely_tokens(embedded: Any) -> None:
-    told = ask(embedded, maxOutputTokens=1, responseLogprobs=True, logprobs=5)
+def test_top_k_leaves_the_most_likely_tokens(llama: Any) -> None:
+    told = ask(llama, maxOutputTokens=1, responseLogprobs=True, logprobs=5)
     (place,) = told["logprobsResult"]["topCandidates"]
     likely = [one["tokenId"] for one in place["candidates"]]
 
-    assert first_tokens(embedded, top_k=2) == set(likely[:2])
-    assert first_tokens(embedded, top_k=5) <= set(likely)
-    assert len(first_tokens(embedded, top_k=40) - set(likely)) >= 5
+    assert first_tokens(llama, top_k=2) == set(likely[:2])
+    assert first_tokens(llama, top_k=5) <= set(likely)
+    assert len(first_tokens(llama, top_k=40) - set(likely)) >= 5
 
 
 def repeated(server: Any, **penalty: float) -> float:
@@ -87,33 +87,33 @@ def repeated(server: Any, **penalty: float) -> float:
     return fmean(1 - len(set(ids)) / len(ids) for ids in spoken)
 
 
-def test_penalties_keep_the_model_from_repeating_itself(embedded: Any) -> None:
-    free = repeated(embedded)
+def test_penalties_keep_the_model_from_repeating_itself(llama: Any) -> None:
+    free = repeated(llama)
 
     for penalty in ("frequencyPenalty", "presencePenalty"):
-        assert repeated(embedded, **{penalty: 1.9}) < 0.7 * free
-        assert repeated(embedded, **{penalty: -1.9}) > 1.3 * free
+        assert repeated(llama, **{penalty: 1.9}) < 0.7 * free
+        assert repeated(llama, **{penalty: -1.9}) > 1.3 * free
 
 
-def test_stop_sequences_are_never_in_the_answer(embedded: Any) -> None:
+def test_stop_sequences_are_never_in_the_answer(llama: Any) -> None:
     stops = [" a ", "the", ". ", ",", "\n"]
     for seed in range(6):
-        text = text_of(ask(embedded, seed=seed, stopSequences=stops))
+        text = text_of(ask(llama, seed=seed, stopSequences=stops))
         assert not any(stop in text for stop in stops), text
 
 
 @pytest.mark.parametrize("tokens", [1, 2, 9])
-def test_max_output_tokens_is_kept(embedded: Any, tokens: int) -> None:
-    answer = embedded.ask(STORY, generationConfig={"temperature": 0, "maxOutputTokens": tokens})
+def test_max_output_tokens_is_kept(llama: Any, tokens: int) -> None:
+    answer = llama.ask(STORY, generationConfig={"temperature": 0, "maxOutputTokens": tokens})
 
     assert answer["candidates"][0]["finishReason"] == "MAX_TOKENS"
     assert answer["usageMetadata"]["candidatesTokenCount"] == tokens
 
 
-def test_four_candidates(embedded: Any) -> None:
+def test_four_candidates(llama: Any) -> None:
     config = {"seed": 3, "maxOutputTokens": 16}
-    one = embedded.ask(STORY, generationConfig=config)
-    four = embedded.ask(STORY, generationConfig={**config, "candidateCount": 4})
+    one = llama.ask(STORY, generationConfig=config)
+    four = llama.ask(STORY, generationConfig={**config, "candidateCount": 4})
 
     candidates, usage = four["candidates"], four["usageMetadata"]
     assert [candidate.get("index", 0) for candidate in candidates] == [0, 1, 2, 3]
@@ -124,11 +124,11 @@ def test_four_candidates(embedded: Any) -> None:
     assert usage["totalTokenCount"] == usage["promptTokenCount"] + 4 * 16
 
 
-async def test_log_probabilities_are_those_of_llama_cpp(embedded: Any) -> None:
+async def test_log_probabilities_are_those_of_llama_cpp(llama: Any) -> None:
     path = weights.cached(weights.CATALOGUE[weights.DEFAULT])
     assert path
     config = {"temperature": 1, "topP": 0.9, "topK": 20, "seed": 7, "responseLogprobs": True, "logprobs": 5}
-    spoken = await asyncio.to_thread(_brief_story, embedded, config)
+    spoken = await asyncio.to_thread(_brief_story, llama, config)
     own = await _of_a_child_of_its_own(Job(path))
 
     assert [token["tokenId"] for token in chosen(spoken)] == [token["id"] for token in own]
@@ -167,9 +167,9 @@ async def _of_a_child_of_its_own(job: Job) -> list[dict[str, Any]]:
     return places
 
 
-def test_the_average_is_that_of_the_tokens(embedded: Any) -> None:
-    plain = ask(embedded, seed=2)
-    told = ask(embedded, seed=2, responseLogprobs=True)
+def test_the_average_is_that_of_the_tokens(llama: Any) -> None:
+    plain = ask(llama, seed=2)
+    told = ask(llama, seed=2, responseLogprobs=True)
 
     mean = fmean(token["logProbability"] for token in chosen(told))
     assert told["avgLogprobs"] == pytest.approx(mean, abs=1e-6)
@@ -177,8 +177,8 @@ def test_the_average_is_that_of_the_tokens(embedded: Any) -> None:
     assert "logprobsResult" not in plain
 
 
-def test_the_most_likely_tokens_come_in_order(embedded: Any) -> None:
-    told = ask(embedded, temperature=0, responseLogprobs=True, logprobs=4)
+def test_the_most_likely_tokens_come_in_order(llama: Any) -> None:
+    told = ask(llama, temperature=0, responseLogprobs=True, logprobs=4)
 
     places = [place["candidates"] for place in told["logprobsResult"]["topCandidates"]]
     assert len(places) == len(chosen(told)) == 24
@@ -189,8 +189,8 @@ def test_the_most_likely_tokens_come_in_order(embedded: Any) -> None:
 
 
 @pytest.mark.parametrize("stop", [".", "ar", "the"])
-def test_log_probabilities_end_where_a_stop_sequence_cuts(embedded: Any, stop: str) -> None:
-    cut = ask(embedded, temperature=0, responseLogprobs=True, logprobs=1, maxOutputTokens=64, stopSequences=[stop])
+def test_log_probabilities_end_where_a_stop_sequence_cuts(llama: Any, stop: str) -> None:
+    cut = ask(llama, temperature=0, responseLogprobs=True, logprobs=1, maxOutputTokens=64, stopSequences=[stop])
 
     text, tokens = text_of(cut), [token["token"] for token in chosen(cut)]
     assert "".join(tokens).startswith(text)

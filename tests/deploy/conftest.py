@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 import uvicorn
 
-from geminid.deploy.kept_child import KeptChild, Patience
+from geminid.deploy.kept_child import KeptChild
 from geminid.deploy.passing import Passing
 from geminid.engines import weights
+from geminid.engines.kept_child import Bounds
 from geminid.engines.llama_process import Job
 
 KEY = "sesame"
@@ -30,7 +31,7 @@ def smollm2() -> Path:
 @pytest.fixture
 async def kept(smollm2: Path) -> AsyncIterator[KeptChild]:
     """A child with two slots that is kept running."""
-    kept = KeptChild(Job(smollm2, threads=1, slots=2, context_tokens=2048), Patience(stop=1))
+    kept = KeptChild(Job(smollm2, threads=1, slots=2, context_tokens=2048), Bounds(stop=1))
     await kept.start()
     yield kept
     await kept.aclose()

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from geminid.deploy.kept_child import ChildFailed, KeptChild, Patience
+from geminid.deploy.kept_child import ChildFailed, KeptChild
+from geminid.engines.kept_child import Bounds
 from geminid.engines.llama_process import Job
 
 pytestmark = pytest.mark.model
@@ -31,7 +32,7 @@ async def test_a_child_that_is_there_has_no_successor(kept: KeptChild) -> None:
 
 
 async def test_a_child_that_hangs_at_work_is_killed(smollm2: Path) -> None:
-    kept = KeptChild(Job(smollm2, threads=1, slots=1, context_tokens=512), Patience(hang=0.4))
+    kept = KeptChild(Job(smollm2, threads=1, slots=1, context_tokens=512), Bounds(hang=0.4))
     await kept.start()
     child = await kept.ready()
 
@@ -44,7 +45,7 @@ async def test_a_child_that_hangs_at_work_is_killed(smollm2: Path) -> None:
 
 
 async def test_an_idle_child_is_left_alone(smollm2: Path) -> None:
-    kept = KeptChild(Job(smollm2, threads=1, slots=1, context_tokens=512), Patience(hang=0.1))
+    kept = KeptChild(Job(smollm2, threads=1, slots=1, context_tokens=512), Bounds(hang=0.1))
     await kept.start()
     child = await kept.ready()
 

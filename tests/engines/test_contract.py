@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 
 from geminid.engines.base import Engine, State
-from geminid.engines.llama import SMALL_MODEL_BOUNDS, Llama
+from geminid.engines.llama import Llama
 from geminid.engines.openai_http import OpenAIHTTP
 from geminid.engines.pool import Pool
 from geminid.engines.remote import Host, Remote
@@ -114,7 +114,7 @@ async def pool(fake: Any) -> AsyncIterator[Subject]:
 async def openai_http_on_llama(child: Any) -> AsyncIterator[Subject]:
     process, told = child
     url = f"http://127.0.0.1:{told.port}"
-    engine = OpenAIHTTP(url, api_key=process.key, dialect="llama", bounds=SMALL_MODEL_BOUNDS)
+    engine = OpenAIHTTP(url, api_key=process.key, dialect="llama")
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {process.key}"}) as session:
 
         async def busy() -> int:

@@ -23,7 +23,8 @@ from geminid import errors
 from geminid.engines.base import State
 from geminid.engines.chat_request import Writer
 from geminid.engines.dialects import LLAMA
-from geminid.engines.llama import Bounds, Llama
+from geminid.engines.kept_child import Bounds
+from geminid.engines.llama import Llama
 from geminid.engines.openai_http import OpenAIHTTP
 from geminid.generation import (
     Called,

@@ -105,11 +105,24 @@ async def _serve_all(settings: Settings, flags: options.Flags, verbose: bool) ->
     workers = Workers(settings, verbose=verbose)
     stop, asked = _stop_signal(), _reload_signal()
     try:
-        await workers.start()
-        _say_where(settings.server.host, *map(workers.port, ("http", "grpc", "tls")))
-        await _until(stop, workers.wait_ready, _reloads(asked, flags, workers.reload))
+        if await _started(workers.start(), stop):
+            _say_where(settings.server.host, *map(workers.port, ("http", "grpc", "tls")))
+            await _until(stop, workers.wait_ready, _reloads(asked, flags, workers.reload))
     finally:
         await workers.stop()
+
+
+async def _started(start: Coroutine[None, None, None], stop: asyncio.Event) -> bool:
+    """Whether it has before it is told to stop: workers may hang for minutes. Raises what ``start`` raises."""
+    starting, stopping = asyncio.create_task(start), asyncio.create_task(stop.wait())
+    await asyncio.wait([starting, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if starting.done():
+        starting.result()
+        return True
+    starting.cancel()
+    await asyncio.gather(starting, return_exceptions=True)
+    return False
 
 
 def _say_where(host: str, port: int, grpc_port: int, tls_port: int) -> None:

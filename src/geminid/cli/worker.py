@@ -2,20 +2,21 @@
 
 It gets an ``Order`` as the first line of standard input, and answers ``listening`` and ``ready`` on standard
 output. Later lines are a ``Reload`` or a ``Retire``. Where its input ends its parent is gone, and it stops as by
-SIGTERM.
+SIGTERM. What the parent sees of it is in ``one_worker.py``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import logging
 import os
 import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TextIO, TypeAlias
 
 import msgspec
 import uvloop
@@ -83,15 +84,24 @@ def main() -> int:
     for ignored in (signal.SIGINT, signal.SIGHUP):  # the terminal's, which every process of it gets
         signal.signal(ignored, signal.SIG_IGN)
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
-    order = _decode(sys.stdin.buffer.readline())
+    answers = _answers()
+    # Without a buffer, which would keep from _hear what it was told while it started.
+    order = _decode(io.FileIO(sys.stdin.fileno(), closefd=False).readline())
     assert isinstance(order, Order)
     logs(order.verbose, f"[{order.name}] ")
     try:
-        uvloop.run(_Worker(order).run())
+        uvloop.run(_Worker(order, answers).run())
     except (SettingsError, ListenError, CertificateError, StorageError) as error:
         sys.stderr.write(f"geminid: [{order.name}] {error}\n")
         return 2
     return 0
+
+
+def _answers() -> TextIO:
+    """Standard output for this file alone. What libraries print is log, and children do not inherit it."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    return answers
 
 
 def logs(verbose: bool, prefix: str = "") -> None:
@@ -110,11 +120,13 @@ def settle() -> None:
 
 
 class _Worker:
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, answers: TextIO) -> None:
         self._order = order
+        self._answers = answers
         self._app = App(order.settings, place=_place(order))
         self._stop: asyncio.Future[Drain | None]
         self._retiring: asyncio.Task[None] | None = None
+        self._hurried = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -125,7 +137,7 @@ class _Worker:
         try:
             drain = await self._stop
             listening.cancel()
-            if drain is not None:
+            if drain is not None and not self._hurried:
                 self._retiring = asyncio.create_task(self._app.drain(drain))
                 await asyncio.wait([self._retiring])
         finally:
@@ -148,21 +160,27 @@ class _Worker:
             except TimeoutError:
                 log.warning("The engines are not ready; it listens all the same.")
         await app.start()
-        _say("listening")
+        self._say("listening")
         settle()
         await app.wait_ready()
-        _say("ready")
+        self._say("ready")
+
+    def _say(self, word: str) -> None:
+        self._answers.write(f"{word}\n")
+        self._answers.flush()
 
     async def _hear(self) -> None:
         reader = asyncio.StreamReader(limit=LINE_BYTES)
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-        while line := await reader.readline():
-            match _decode(line):
-                case Reload(settings):
-                    await self._reload(settings)
-                case Retire():
-                    self._end(Drain(RETIRE_SECONDS, idle=self._order.settings.server.keep_alive_seconds))
-        self._end(None)
+        try:
+            while line := await reader.readline():
+                match _decode(line):
+                    case Reload(settings):
+                        await self._reload(settings)
+                    case Retire():
+                        self._end(Drain(RETIRE_SECONDS, idle=self._order.settings.server.keep_alive_seconds))
+        finally:  # one that could not be told any more what to do would go on for ever
+            self._end(None)
 
     async def _reload(self, settings: Settings) -> None:
         try:
@@ -173,8 +191,10 @@ class _Worker:
     def _end(self, drain: Drain | None) -> None:
         if not self._stop.done():
             self._stop.set_result(drain)
-        elif drain is None and self._retiring is not None:
-            self._retiring.cancel()
+        elif drain is None:
+            self._hurried = True
+            if self._retiring is not None:
+                self._retiring.cancel()
 
 
 def _place(order: Order) -> Place:
@@ -189,11 +209,6 @@ def _shared(order: Order, board: Board, number: int) -> SharedPort:
     for bound in sockets:
         bound.setblocking(False)
     return SharedPort(sockets, board.share(number, order.seat))
-
-
-def _say(word: str) -> None:
-    sys.stdout.write(f"{word}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """``geminid serve --workers N``: the process that starts the others, replaces those that die, and serves nothing.
 
 It keeps what must outlive a worker: the listening sockets, so that no connection is lost while workers come and
-go, and the embedded engines, so that there is one of each. A worker is ``worker.py``.
+go, and the embedded engines, so that there is one of each. How a worker is kept is in ``posts.py``, what one does
+in ``worker.py``.
 """
 
 from __future__ import annotations
@@ -9,35 +10,28 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import socket
 import sys
 import tempfile
-import time
-from asyncio.subprocess import PIPE, Process
-from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 
 from geminid.build.embedded import Owner, Sockets
 from geminid.build.reload import only_replicas
-from geminid.cli.worker import PORTS, Order, Reload, Retire, encode
-from geminid.doors.listen import ListenError, advice
-from geminid.doors.shared_port import SEATS, Board, bind
+from geminid.cli import ports
+from geminid.cli.one_worker import START_SECONDS, Worker, WorkersError
+from geminid.cli.posts import Post, Seats
+from geminid.cli.worker import PORTS, Order, Reload
+from geminid.doors.shared_port import SEATS
 from geminid.settings import Settings, SettingsError
 from geminid.storage.durable import state_folder
 
+__all__ = ["Workers", "WorkersError"]
+
 log = logging.getLogger("geminid.workers")
 
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 10.0
-_HEALTHY_SECONDS: Final = 10.0
-_STOP_SECONDS: Final = 10.0
+_STOP_SECONDS = 10.0
 """How much longer than its drain a worker may take to end."""
-
-
-class WorkersError(Exception):
-    """Workers cannot start; the message says why, or that they have said it."""
 
 
 def checked(settings: Settings) -> Settings:
@@ -61,102 +55,59 @@ def checked(settings: Settings) -> Settings:
 
 
 @dataclass(frozen=True, slots=True)
-class _Port:
-    """What was asked for, and the sockets that listen there."""
+class _Setup:
+    """What workers are started with."""
 
-    host: str
-    asked: int
-    sockets: list[socket.socket]
-
-    @property
-    def number(self) -> int:
-        return int(self.sockets[0].getsockname()[1])
-
-
-class Worker:
-    """One process. ``listening`` and ``ready`` are set when it says so, ``ended`` when it is over."""
-
-    def __init__(self, name: str, seat: int, process: Process) -> None:
-        self.name = name
-        self.seat = seat
-        self.process = process
-        self.began = time.monotonic()
-        self.leaving = False
-        self.listening = asyncio.Event()
-        self.ready = asyncio.Event()
-        self.ended = asyncio.Event()
-        self.hearing = asyncio.create_task(self._hear())
-
-    async def _hear(self) -> None:
-        assert self.process.stdout is not None
-        told = {b"listening\n": self.listening, b"ready\n": self.ready}
-        while line := await self.process.stdout.readline():
-            if line in told:
-                told[line].set()
-        await self.process.wait()
-        self.ended.set()
-
-    async def becomes(self, event: asyncio.Event) -> bool:
-        """Waits for one of the events; False where the process ends before it."""
-        waits = [asyncio.create_task(one.wait()) for one in (event, self.ended)]
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
-        return event.is_set()
-
-    def tell(self, what: Reload | Retire) -> None:
-        assert self.process.stdin is not None
-        if not self.ended.is_set():
-            self.process.stdin.write(encode(what) + b"\n")
-
-    def retire(self) -> None:
-        """It ends when all that it has begun has ended."""
-        self.leaving = True
-        self.tell(Retire())
-
-    def stop(self) -> None:
-        """It ends within its drain."""
-        self.leaving = True
-        if not self.ended.is_set():
-            self.process.terminate()
+    settings: Settings
+    ports: ports.Ports
+    engines: Sockets
 
 
 class Workers:
-    """As many as the settings say, from ``start`` to ``stop``."""
+    """As many as the settings say, from ``start`` to ``stop``.
+
+    A new one has ``start_seconds`` to come to listen. ``alive`` are all whose processes there are, also those that
+    retire.
+    """
 
     def __init__(self, settings: Settings, *, verbose: bool = False) -> None:
-        self.settings = checked(settings)
+        self._setup = _Setup(checked(settings), {}, {})
         self._verbose = verbose
+        self.start_seconds = START_SECONDS
         self._folder = tempfile.TemporaryDirectory(prefix="geminid-", ignore_cleanup_errors=True)
         self._owner = Owner(Path(self._folder.name), state_folder() / "prefixes")
-        self._board = Board.new(len(PORTS))
-        self._seats = set(range(SEATS))
-        self._ports: Mapping[str, _Port] = {}
-        self._engines: Sockets = {}
-        self._workers: list[Worker] = []
+        self._seats = Seats(len(PORTS))
+        self._posts: list[Post] = []
+        self.alive: set[Worker] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = itertools.count(1)
         self._changing = asyncio.Lock()
-        self._stopping = False
+        self._refilling = asyncio.Lock()
+        """Held while ``_posts`` and ``_setup`` change, so that none is refilled with what is over."""
 
-    def port(self, name: str) -> int:
-        """The number of one of PORTS."""
-        return self._ports[name].number
+    @property
+    def settings(self) -> Settings:
+        """Those that hold now."""
+        return self._setup.settings
 
     @property
     def serving(self) -> list[Worker]:
-        """Those that are not on their way out."""
-        return [worker for worker in self._workers if not worker.leaving]
+        """The worker of each post, also one that has just died."""
+        return [post.worker for post in self._posts]
+
+    def port(self, name: str) -> int:
+        """The number of one of PORTS."""
+        return self._setup.ports[name].number
 
     async def start(self) -> None:
-        """Returns when all listen. Raises ListenError, SettingsError, and WorkersError."""
-        self._ports = _bound(self.settings, {})
-        self._engines = await self._owner.lend(self.settings)
-        count = self.settings.server.workers
-        started = [await self._spawn(self.settings, self._ports, self._engines) for _ in range(count)]
+        """Returns when all listen. Raises ListenError, SettingsError, WorkersError and OSError."""
+        settings = self.settings
+        self._setup = replace(self._setup, ports=ports.opened(settings.server, {}))
+        self._setup = replace(self._setup, engines=await self._owner.lend(settings))
+        started = [await self._spawn(self._setup) for _ in range(settings.server.workers)]
         for worker in started:
-            await self._require(worker)
-            self._follow(worker)
+            await worker.listens()
+        self._posts = [self._post(worker) for worker in started]
 
     async def wait_ready(self) -> None:
         """Returns when every engine of every worker can answer."""
@@ -166,158 +117,129 @@ class Workers:
     async def reload(self, settings: Settings) -> None:
         """Takes over settings without losing a call: in place where that can be, else with new workers for old.
 
-        Raises SettingsError, ListenError and WorkersError, and then nothing has changed.
+        Raises SettingsError, ListenError, WorkersError and OSError, and then nothing has changed.
         """
         checked(settings)
         async with self._changing:
             if only_replicas(self.settings, settings):
-                for worker in self.serving:
-                    worker.tell(Reload(settings))
-                self.settings = settings
+                await self._tell_all(settings)
             else:
                 await self._replace_all(settings)
 
     async def stop(self) -> None:
         """Drains all workers, then closes what they have used."""
-        self._stopping = True
-        for worker in self._workers:
-            worker.stop()
-        ends = [worker.hearing for worker in self._workers]
-        if ends:
-            _, stubborn = await asyncio.wait(ends, timeout=self.settings.server.drain_seconds + _STOP_SECONDS)
-            for worker in self._workers:
-                if worker.hearing in stubborn:
-                    log.error("%s does not end and is killed.", worker.name)
-                    worker.process.kill()
-            await asyncio.gather(*ends)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._owner.aclose()
-        _close(self._ports.values())
-        self._folder.cleanup()
+        async with self._changing, self._refilling:
+            for post in self._posts:
+                post.give_up()
+            for worker in self.alive:
+                worker.stop()
+            await self._end_all(self.settings.server.drain_seconds + _STOP_SECONDS)
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await self._owner.aclose()
+            ports.close(self._setup.ports.values())
+            self._folder.cleanup()
+
+    async def _end_all(self, seconds: float) -> None:
+        ends = {worker.ended: worker for worker in self.alive}
+        if not ends:
+            return
+        _, stubborn = await asyncio.wait(ends, timeout=seconds)
+        for end in stubborn:
+            log.error("%s does not end and is killed.", ends[end].name)
+            ends[end].kill()
+        await asyncio.wait(ends)
 
     # One worker.
 
-    async def _spawn(
-        self, settings: Settings, ports: Mapping[str, _Port], engines: Sockets, *, replaces: bool = False
-    ) -> Worker:
-        name, seat = f"worker {next(self._numbers)}", min(self._seats)
-        descriptors = {key: [bound.fileno() for bound in port.sockets] for key, port in ports.items()}
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "geminid.cli.worker",
-            stdin=PIPE, stdout=PIPE, pass_fds=[self._board.fileno(), *itertools.chain(*descriptors.values())],
-        )  # fmt: skip
+    async def _spawn(self, setup: _Setup, *, replaces: bool = False) -> Worker:
+        seat = self._seats.take()
+        descriptors = {name: port.descriptors for name, port in setup.ports.items()}
+        board = self._seats.board.fileno()
         order = Order(
-            name=name,
-            settings=settings,
+            name=f"worker {next(self._numbers)}",
+            settings=setup.settings,
             ports=descriptors,
-            board=self._board.fileno(),
+            board=board,
             seat=seat,
             folder=self._folder.name,
-            engines=[(engine, str(path)) for engine, path in engines.items()],
+            engines=[(engine, str(path)) for engine, path in setup.engines.items()],
             verbose=self._verbose,
             replaces=replaces,
         )
-        assert process.stdin is not None
-        process.stdin.write(encode(order) + b"\n")
-        worker = Worker(name, seat, process)
-        self._workers.append(worker)
-        self._seats.remove(seat)
-        worker.hearing.add_done_callback(lambda _: self._vacate(seat))
+        try:
+            worker = await Worker.start(
+                order, [board, *itertools.chain(*descriptors.values())], self.start_seconds
+            )
+        except BaseException:
+            self._seats.leave(seat)
+            raise
+        self.alive.add(worker)
+        worker.ended.add_done_callback(lambda _: self._gone(worker))
         return worker
 
-    def _vacate(self, seat: int) -> None:
-        self._board.leave(seat)
-        self._seats.add(seat)
+    def _gone(self, worker: Worker) -> None:
+        self.alive.remove(worker)
+        self._seats.leave(worker.seat)
 
-    async def _require(self, worker: Worker) -> None:
-        """Raises WorkersError where it does not come to listen."""
-        if not await worker.becomes(worker.listening):
-            self._workers.remove(worker)
-            raise WorkersError(f"{worker.name} did not start; it has said why.")
+    def _post(self, worker: Worker) -> Post:
+        post = Post(worker, self._refill)
+        self._begin(post.keep())
+        return post
 
-    def _follow(self, worker: Worker) -> None:
-        self._begin(self._keep_alive(worker))
-
-    async def _keep_alive(self, worker: Worker) -> None:
-        """Puts another in its place when it ends without being told to, and so on."""
-        pause = _FIRST_PAUSE
-        while True:
-            await worker.hearing
-            lived = time.monotonic() - worker.began
-            pause = _FIRST_PAUSE if lived > _HEALTHY_SECONDS else min(2 * pause, _LONGEST_PAUSE)
-            if not worker.leaving and not self._stopping:
-                log.error("%s ended with %s; another begins.", worker.name, worker.process.returncode)
-                await asyncio.sleep(pause)
-            async with self._changing:
-                self._workers.remove(worker)
-                if worker.leaving or self._stopping:
-                    return
-                worker = await self._spawn(self.settings, self._ports, self._engines, replaces=True)
+    async def _refill(self, post: Post) -> None:
+        async with self._refilling:
+            if post.given_up:
+                return
+            try:
+                post.worker = await self._spawn(self._setup, replaces=True)
+            except (OSError, WorkersError) as error:
+                log.error("No other worker can begin: %s", error)
 
     # All of them.
 
-    async def _replace_all(self, settings: Settings) -> None:
-        """One new worker, then one old less, and so on. Where the first cannot start, nothing has changed."""
-        if len(self._seats) < settings.server.workers:
-            raise WorkersError("Too many workers of earlier reloads are still retiring. Try again later.")
-        old, before, ports = self.serving, self._ports, _bound(settings, self._ports)
-        try:
-            engines = await self._owner.lend(settings)
-            first = await self._spawn(settings, ports, engines, replaces=True)
-            await self._require(first)
-        except BaseException:
-            _close(_only(ports, before))
-            await self._owner.keep(self.settings)
-            raise
-        self.settings, self._ports, self._engines = settings, ports, engines
-        self._follow(first)
-        for number in range(max(settings.server.workers, len(old))):
-            if 0 < number < settings.server.workers:
-                worker = await self._spawn(settings, ports, engines, replaces=True)
-                await worker.becomes(worker.listening)
-                self._follow(worker)
-            for leaving in old[number : number + 1]:
-                leaving.retire()
-        _close(_only(before, ports))
-        self._begin(self._tidy([worker for worker in self._workers if worker.leaving]))
+    async def _tell_all(self, settings: Settings) -> None:
+        async with self._refilling:
+            for worker in self.serving:
+                worker.tell(Reload(settings))
+            self._setup = replace(self._setup, settings=settings)
 
-    async def _tidy(self, leaving: Iterable[Worker]) -> None:
-        """Closes engines that were theirs alone."""
-        for worker in leaving:
-            await worker.hearing
+    async def _replace_all(self, settings: Settings) -> None:
+        """Starts the new ones, one after the other; the old ones retire when all of those listen."""
+        before = self._setup
+        opened = ports.opened(settings.server, before.ports)
+        fresh: list[Worker] = []
+        try:
+            setup = _Setup(settings, opened, await self._owner.lend(settings))
+            for _ in range(settings.server.workers):
+                fresh.append(await self._spawn(setup, replaces=True))
+                await fresh[-1].listens()
+        except BaseException:
+            ports.close(ports.only(opened, before.ports))
+            for worker in fresh:
+                worker.retire()
+            self._begin(self._tidy())
+            raise
+        async with self._refilling:
+            old, self._posts = self._posts, [self._post(worker) for worker in fresh]
+            self._setup = setup
+            for post in old:
+                post.give_up()
+                post.worker.retire()
+        ports.close(ports.only(before.ports, opened))
+        self._begin(self._tidy())
+        await self._seats.left([post.worker for post in old])
+
+    async def _tidy(self) -> None:
+        """Closes engines that nobody uses any more, when all that have to leave have left."""
+        while leaving := [worker.ended for worker in self.alive if worker.leaving]:
+            await asyncio.wait(leaving)
         async with self._changing:
-            await self._owner.keep(self.settings)
+            if not any(worker.leaving for worker in self.alive):
+                await self._owner.keep(self.settings)
 
     def _begin(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _bound(settings: Settings, have: Mapping[str, _Port]) -> dict[str, _Port]:
-    """The ports of these settings: those there are, where they are the same. Raises ListenError."""
-    server = settings.server
-    ports: dict[str, _Port] = {}
-    for name, asked in zip(PORTS, (server.port, server.grpc_port, server.tls_port), strict=True):
-        port = have.get(name)
-        if port is None or (port.host, port.asked) != (server.host, asked):
-            try:
-                port = _Port(server.host, asked, bind(server.host, asked))
-            except OSError as error:
-                _close(_only(ports, have))
-                raise ListenError(advice(error, server.host, asked)) from error
-        ports[name] = port
-    return ports
-
-
-def _only(ports: Mapping[str, _Port], others: Mapping[str, _Port]) -> list[_Port]:
-    """Those that the others are not."""
-    return [port for name, port in ports.items() if port is not others.get(name)]
-
-
-def _close(ports: Iterable[_Port]) -> None:
-    for port in ports:
-        for bound in port.sockets:
-            bound.close()

@@ -1,42 +1,20 @@
-"""A llama.cpp child that is started again when it ends, and killed when it hangs. Kept by ``ray_llama.py``.
+"""The llama.cpp child of a replica, for as long as that lives. Kept by ``ray_llama.py``, asked by ``passing.py``.
 
-``engines/llama.py`` does the same for the engine of the server itself, where it also knows what is asked. Here
-nobody reads what passes; whether it moves is all that is known.
+It is started again when it ends, as ``engines/kept_child.py`` has it. Here nobody reads what passes; whether it
+moves is all that is known.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import time
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
-from geminid.engines.llama_process import Job, LlamaProcess, StartFailed
+from geminid.engines import kept_child
+from geminid.engines.kept_child import BOUNDS, Bounds, ChildFailed
+from geminid.engines.llama_process import Job, LlamaProcess, Told
 
-_log = logging.getLogger(__name__)
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-_QUICK_FAILURES = 5
-_HEALTHY_SECONDS = 60.0
-
-
-class ChildFailed(Exception):
-    """There is no child, and none is to be expected soon. The message says why in one line."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Seconds. ``start``: for loading the model; ``wait``: how long a request waits for a child that starts.
-
-    ``hang``: without a byte for any of the requests that are under way the child is killed; ``stop``: to end by
-    itself.
-    """
-
-    start: float = 600.0
-    wait: float = 15.0
-    hang: float = 60.0
-    stop: float = 5.0
+__all__ = ["Child", "ChildFailed", "KeptChild"]
 
 
 class Child:
@@ -69,98 +47,36 @@ class Child:
 class KeptChild:
     """Keeps one child running for ``job``, from ``start`` to ``aclose``."""
 
-    def __init__(self, job: Job, patience: Patience = Patience()) -> None:
-        self._job, self._patience = job, patience
-        self._child: Child | None = None
-        self._ready = asyncio.Event()
-        self._failure = ""
-        self._quick_ends = 0
-        self._supervisor: asyncio.Task[None] | None = None
+    def __init__(self, job: Job, bounds: Bounds = BOUNDS) -> None:
+        self._job = job
+        self._kept = kept_child.KeptChild(_opened, bounds=bounds)
 
     async def start(self) -> None:
         """Returns when the first child has loaded the model. Raises ChildFailed where it cannot."""
+        self._kept.start(self._job)
         try:
-            first = await self._begun()
-        except StartFailed as error:
-            raise ChildFailed(str(error)) from error
-        self._supervisor = asyncio.create_task(self._supervise(first))
+            await self._kept.first()
+        except BaseException:
+            await self._kept.aclose()
+            raise
 
     async def aclose(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.wait([self._supervisor])
+        await self._kept.aclose()
 
     def check(self) -> None:
         """Raises ChildFailed when one child after the other has ended at once."""
-        if self._failure:
-            raise ChildFailed(self._failure)
+        if self._kept.failed:
+            raise ChildFailed(self._kept.detail)
 
     async def ready(self) -> Child:
         """The child; waits for one that is being started. Raises ChildFailed."""
-        self.check()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._patience.wait):
-                await self._ready.wait()
-        if self._child is None:
-            raise ChildFailed(self._failure or "the model is being loaded")
-        return self._child
+        return await self._kept.ready()
 
     async def successor(self, child: Child) -> Child | None:
         """The child after ``child``, which a request found gone; None where it is still there."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(1.0):  # a connection breaks a moment before the end of its process is known
-                await child.process.wait()
-                self._retire(child)
-                return await self.ready()
-        return None
+        return await self._kept.ready() if await self._kept.has_ended(child) else None
 
-    async def _begun(self) -> Child:
-        process, told = await LlamaProcess.start(self._job, _log.debug, self._patience.start)
-        self._child = Child(process, told.port, told.slots)
-        self._ready.set()
-        return self._child
 
-    async def _supervise(self, child: Child) -> None:
-        while True:
-            began = time.monotonic()
-            how = await self._watched(child)
-            if time.monotonic() - began > _HEALTHY_SECONDS:
-                self._quick_ends = 0
-            child = await self._next(how)
-
-    async def _next(self, how: str) -> Child:
-        """Tries until one has started. After some quick ends in a row there is ``_failure`` meanwhile."""
-        while True:
-            pause = min(_FIRST_PAUSE * 2.0**self._quick_ends, _LONGEST_PAUSE)
-            self._quick_ends += 1
-            if self._quick_ends >= _QUICK_FAILURES:
-                self._failure = how
-            _log.warning("%s; starting it again in %.1f s", how, pause)
-            await asyncio.sleep(pause)
-            try:
-                child = await self._begun()
-            except StartFailed as error:
-                how = str(error)
-            else:
-                self._failure = ""
-                return child
-
-    async def _watched(self, child: Child) -> str:
-        """Returns how the child ended. Kills it when it is at work and gets nowhere."""
-        hang = self._patience.hang
-        try:
-            while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(hang / 4):
-                        await child.process.wait()
-                        return child.process.epitaph
-                if child.hangs(hang):
-                    return f"llama.cpp made no progress for {hang:g} s"
-        finally:
-            self._retire(child)
-            await child.process.stop(0 if child.hangs(hang) else self._patience.stop)
-
-    def _retire(self, child: Child) -> None:
-        if child is self._child:
-            self._child = None
-            self._ready.clear()
+@asynccontextmanager
+async def _opened(process: LlamaProcess, told: Told) -> AsyncIterator[Child]:
+    yield Child(process, told.port, told.slots)

@@ -59,6 +59,10 @@ class Board:
     def share(self, port: int, seat: int) -> Share:
         return Share(self._cells[port * SEATS : (port + 1) * SEATS], seat)
 
+    def sits(self, seat: int) -> bool:
+        """Whether the process there accepts on any port."""
+        return any(self._cells[cell] != _ABSENT for cell in range(seat, len(self._cells), SEATS))
+
     def leave(self, seat: int) -> None:
         """Nobody sits there any more, whatever was written."""
         for cell in range(seat, len(self._cells), SEATS):

@@ -6,7 +6,6 @@ Pure: no network, no server's state. Called by ``openai_http.py``; what a chunk 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import msgspec
 
@@ -249,7 +248,8 @@ def _go_on(one: Delta, other: Delta) -> bool:
 def _joined(run: list[Delta]) -> Delta:
     if len(run) == 1:
         return run[0]
-    return replace(run[0], text="".join(one.text for one in run), tokens=sum(one.tokens for one in run))
+    text, tokens = "".join(one.text for one in run), sum(one.tokens for one in run)
+    return msgspec.structs.replace(run[0], text=text, tokens=tokens)
 
 
 def _reason(name: str) -> FinishReason:

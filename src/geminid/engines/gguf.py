@@ -1,12 +1,11 @@
 """The head of a GGUF model file: sizes that memory is planned with, and the names of its control tokens.
 
-Not a model loader: of the tensors only the shapes are read. Runs in the child process only, because the file
+Not a model loader: the tensors are not read. Runs in the child process only, because the file
 may be hostile. The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 
 from __future__ import annotations
 
-import math
 import mmap
 import re
 import struct
@@ -33,15 +32,13 @@ class BadModelFile(Exception):
 class Header:
     """``kv_heads`` is the sum over the layers; ``head_sizes`` are those of keys and of values.
 
-    ``parameters`` is how many weights the model has, 0 where other files have the rest of them. ``k_quants``: most
-    weights are of the types Q2_K to Q6_K.
+    ``k_quants``: most weights are of the types Q2_K to Q6_K.
     """
 
     context_tokens: int
     kv_heads: int
     head_sizes: tuple[int, int]
     control_tokens: tuple[str, ...]
-    parameters: int = 0
     k_quants: bool = False
 
 
@@ -55,7 +52,7 @@ def read(path: Path) -> Header:
             raise BadModelFile(f"{path.name} is not a whole GGUF model file") from error
 
 
-def _header(entries: dict[str, Any], control_tokens: tuple[str, ...], parameters: int) -> Header:
+def _header(entries: dict[str, Any], control_tokens: tuple[str, ...]) -> Header:
     kind = entries["general.architecture"]
     layers, heads = entries[f"{kind}.block_count"], entries[f"{kind}.attention.head_count"]
     kv_heads = entries.get(f"{kind}.attention.head_count_kv", heads)
@@ -68,36 +65,27 @@ def _header(entries: dict[str, Any], control_tokens: tuple[str, ...], parameters
             entries.get(f"{kind}.attention.value_length", usual),
         ),
         control_tokens=control_tokens,
-        parameters=parameters if entries.get("split.count", 1) < 2 else 0,
         k_quants=entries.get("general.file_type") in _K_QUANTS,
     )
 
 
 class _Reader:
-    """Walks over the key-value pairs and the shapes. Long arrays are skipped: their place is kept instead."""
+    """Walks over the key-value pairs. Long arrays are skipped: their place is kept instead."""
 
     def __init__(self, content: mmap.mmap) -> None:
         self._content = content
         self._at = 0
 
-    def read(self) -> tuple[dict[str, Any], tuple[str, ...], int]:
-        """The pairs, the control tokens and the number of parameters."""
-        magic, _version, tensors, count = self._take("4sIQQ")
+    def read(self) -> tuple[dict[str, Any], tuple[str, ...]]:
+        """The pairs and the control tokens."""
+        magic, _version, _tensors, count = self._take("4sIQQ")
         if magic != b"GGUF":
             raise ValueError("magic")
         found: dict[str, Any] = {}
         for _ in range(count):
             key = self._string()
             found[key] = self._value(self._scalar("I"))
-        parameters = sum(self._tensor() for _ in range(tensors))
-        return found, self._control_tokens(found.get(_TOKENS), found.get(_TYPES)), parameters
-
-    def _tensor(self) -> int:
-        """The number of elements of the next tensor."""
-        self._skip_string()
-        shape = self._take(f"{self._scalar('I')}Q")
-        self._take("IQ")  # its type, and where it is
-        return math.prod(shape)
+        return found, self._control_tokens(found.get(_TOKENS), found.get(_TYPES))
 
     def _control_tokens(self, tokens: _Place | None, types: _Place | None) -> tuple[str, ...]:
         if not (isinstance(tokens, _Place) and isinstance(types, _Place)):

@@ -2,7 +2,7 @@
 
 A crash of native code costs one restart: streams that had begun end with UNAVAILABLE, calls that had not are asked
 again of the next child, and new calls wait for it. A child that works without progress is taken for hung and
-replaced. One child is ``llama_process.py``; this file keeps one running. Built by ``app.py``.
+replaced: ``kept_child.py`` keeps one running. Built by ``app.py``.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
 from geminid import errors
 from geminid.engines.base import Capabilities, Health, State
-from geminid.engines.bounds import Bounds as SchemaBounds
 from geminid.engines.dialects import LLAMA
+from geminid.engines.kept_child import BOUNDS, Bounds, ChildFailed, KeptChild
 from geminid.engines.llama_memory import LlamaMemory
 from geminid.engines.llama_process import Job, LlamaProcess, StartFailed, Told
 from geminid.engines.llama_slot_routes import SlotRoutes
@@ -31,33 +31,6 @@ from geminid.generation import Event, Generation, Token
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
-
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
-_QUICK_FAILURES = 5
-_HEALTHY_SECONDS = 60.0
-_NOTICE_SECONDS = 1.0
-"""A connection breaks a moment before the end of its process is known."""
-
-SMALL_MODEL = 1_000_000_000
-"""Parameters. Smaller models go on with a list, a string or a number without end where a schema lets them."""
-
-SMALL_MODEL_BOUNDS = SchemaBounds(text=100, key=24, items=5, properties=5, digits=9, fraction=4, depth=2)
-"""Measured with SmolLM2-135M and 13 schemas that have no end, three answers each: 141 tokens at most, where looser
-ones (texts of 200, lists of 8, depth 3) let it write 1,700."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Seconds. ``start``: for loading the model; ``wait``: how long a call waits for a child that is not ready.
-
-    ``hang``: without any progress, neither a token nor a piece of a prompt read, the child is killed; ``stop``: to
-    end by itself when the engine is closed.
-    """
-
-    start: float = 600.0
-    wait: float = 15.0
-    hang: float = 60.0
-    stop: float = 5.0
 
 
 class Llama:
@@ -80,19 +53,15 @@ class Llama:
         states: Path | None = None,
         state_bytes: int = 2 * 1024**3,
         log: Callable[[str], None] = _log.debug,
-        bounds: Bounds = Bounds(),
+        bounds: Bounds = BOUNDS,
     ) -> None:
         self._job = Job(weights, projector, threads, slots, context_tokens)
         self._states_at = (states, state_bytes)
         self._states: States | None = None
         self._system = system
-        self._log_line = log
         self._bounds = bounds
-        self._child: _Child | None = None
-        self._ready = asyncio.Event()
-        self._health = Health(State.STARTING, f"loading {weights.name}")
+        self._kept = KeptChild(self._opened, log=log, bounds=bounds)
         self._capabilities = LLAMA.capabilities(context_tokens or ASSUMED_WINDOW)
-        self._supervisor: asyncio.Task[None] | None = None
 
     @property
     def capabilities(self) -> Capabilities:
@@ -101,17 +70,17 @@ class Llama:
     @property
     def pid(self) -> int | None:
         """The child that is ready now."""
-        return self._child.process.pid if self._child else None
+        return self._kept.child.process.pid if self._kept.child else None
 
     @property
     def active(self) -> int:
         """How many requests the child is working on."""
-        return self._child.server.active if self._child else 0
+        return self._kept.child.server.active if self._kept.child else 0
 
     async def start(self) -> None:
-        if self._supervisor is None:
+        if not self._kept.started:
             await asyncio.to_thread(self._open_states)
-            self._supervisor = asyncio.create_task(self._supervise())
+            self._kept.start(self._job)
 
     def _open_states(self) -> None:
         """None where they cannot be kept. llama.cpp cannot save what a projector has put into a slot."""
@@ -127,16 +96,16 @@ class Llama:
         self._states, self._job = states, replace(self._job, states=states.folder)
 
     async def wait_ready(self) -> None:
-        await self._ready.wait()
+        await self._kept.wait_ready()
 
     async def health(self) -> Health:
-        return self._health
+        if self._kept.child is not None:
+            return Health(State.READY)
+        detail = self._kept.detail or f"loading {self._job.weights.name}"
+        return Health(State.DOWN if self._kept.failed else State.STARTING, detail)
 
     async def aclose(self) -> None:
-        if self._supervisor is not None:
-            self._supervisor.cancel()
-            await asyncio.wait([self._supervisor])
-        self._health = Health(State.DOWN, "stopped")
+        await self._kept.aclose()
 
     async def generate(self, generation: Generation) -> AsyncGenerator[Event, None]:
         tries_left = 1
@@ -145,7 +114,7 @@ class Llama:
             begun = False
             try:
                 async with child.memory.slot(generation) as slot:
-                    if child is not self._child:
+                    if child is not self._kept.child:
                         continue  # it ended while this call had to queue
                     async with aclosing(child.memory.answer(slot, generation)) as events:
                         async for event in events:
@@ -153,7 +122,7 @@ class Llama:
                             yield event
                     return
             except errors.Unavailable:
-                if begun or not tries_left or not await self._has_ended(child):
+                if begun or not tries_left or not await self._kept.has_ended(child):
                     raise
                 tries_left -= 1
 
@@ -169,7 +138,7 @@ class Llama:
         try:
             return await ask(child.server)
         except errors.Unavailable:
-            if not await self._has_ended(child):
+            if not await self._kept.has_ended(child):
                 raise
         child = await self._ready_child()
         return await ask(child.server)
@@ -185,70 +154,32 @@ class Llama:
         return self._states.keys() if self._states else ()
 
     async def forget(self, keys: Collection[str]) -> None:
-        if self._child is not None:
-            await self._child.memory.forget(keys)
+        if self._kept.child is not None:
+            await self._kept.child.memory.forget(keys)
         elif self._states is not None:
             self._states.forget(keys)
 
     async def _ready_child(self) -> _Child:
         """Waits for a child that is being started, but not for one that has failed again and again."""
-        if self._child is None and self._health.state is not State.DOWN:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._bounds.wait):
-                    await self._ready.wait()
-        if self._child is None:
-            raise errors.Unavailable(errors.UNAVAILABLE)
-        return self._child
-
-    async def _has_ended(self, child: _Child) -> bool:
-        """Whether a call failed because its child is gone: then the next one can be asked."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_NOTICE_SECONDS):
-                await child.process.wait()
-                self._retire(child)
-                return True
-        return False
-
-    def _retire(self, child: _Child) -> None:
-        if child is self._child:
-            self._child = None
-            self._ready.clear()
-            self._health = Health(State.STARTING, child.process.epitaph)
-
-    async def _supervise(self) -> None:
-        pause, failures = _FIRST_PAUSE, 0
-        while True:
-            detail, seconds = await self._run_one()
-            if seconds > _HEALTHY_SECONDS:
-                pause, failures = _FIRST_PAUSE, 0
-            failures += 1
-            self._health = Health(State.DOWN if failures >= _QUICK_FAILURES else State.STARTING, detail)
-            _log.warning("%s; starting it again in %.1f s", detail, pause)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-
-    async def _run_one(self) -> tuple[str, float]:
-        """One child from start to end: how it ended, and for how many seconds it was ready."""
         try:
-            process, told = await LlamaProcess.start(self._job, self._log_line, self._bounds.start)
-        except StartFailed as error:
-            return str(error), 0.0
+            return await self._kept.ready()
+        except ChildFailed as error:
+            raise errors.Unavailable(errors.UNAVAILABLE) from error
+
+    @asynccontextmanager
+    async def _opened(self, process: LlamaProcess, told: Told) -> AsyncIterator[_Child]:
+        """A child that answers. Raises StartFailed where it does not."""
         server = self._server(process, told)
-        child = _Child(process, server, self._memory(process, told, server))
+        memory = self._memory(process, told, server)
         try:
             health = await server.health()  # also learns the window that the server has really made
             if health.state is not State.READY:
-                return health.detail, 0.0
-            self._child, self._capabilities = child, replace(server.capabilities, slots=told.slots)
-            self._health = Health(State.READY)
-            self._ready.set()
-            began = time.monotonic()
-            return await self._watch(child), time.monotonic() - began
+                raise StartFailed(health.detail)
+            self._capabilities = replace(server.capabilities, slots=told.slots)
+            yield _Child(process, server, memory)
         finally:
-            self._retire(child)
-            await child.memory.aclose()
+            await memory.aclose()
             await server.aclose()
-            await process.stop(self._bounds.stop)
 
     def _memory(self, process: LlamaProcess, told: Told, server: OpenAIHTTP) -> LlamaMemory:
         key = {"Authorization": f"Bearer {process.key}"}
@@ -263,21 +194,8 @@ class Llama:
             dialect=LLAMA,
             system=self._system,
             control_tokens=told.control_tokens,
-            bounds=SMALL_MODEL_BOUNDS if 0 < told.parameters < SMALL_MODEL else None,
             patience=Patience(stall=2 * self._bounds.hang, health=10.0),
         )
-
-    async def _watch(self, child: _Child) -> str:
-        """How the child ended. Kills it when it is at work and gets nowhere."""
-        process, server, hang = child.process, child.server, self._bounds.hang
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(hang / 4):
-                    await process.wait()
-                    return process.epitaph
-            if server.active and time.monotonic() - server.last_progress > hang:
-                process.kill()
-                return f"llama.cpp made no progress for {hang:g} s"
 
 
 def _url(told: Told) -> str:
@@ -291,3 +209,6 @@ class _Child:
     process: LlamaProcess
     server: OpenAIHTTP
     memory: LlamaMemory
+
+    def hangs(self, seconds: float) -> bool:
+        return self.server.active > 0 and time.monotonic() - self.server.last_progress > seconds

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -34,7 +35,8 @@ they cannot when it comes in several batches. It is llama.cpp's own default."""
 _SPARE_HTTP_THREADS = 8
 
 
-def main() -> NoReturn:
+def main(adjust: Callable[[Any], None] = lambda params: None) -> NoReturn:
+    """``adjust`` is given the parameters before they are used; ``bench/embedded.py`` tries others so."""
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever the native code prints is log
     config = json.loads(sys.stdin.readline() or "null")
@@ -44,7 +46,7 @@ def main() -> NoReturn:
     input_ends = threading.Thread(target=_exit_at_end_of_input, daemon=True)
     input_ends.start()
     try:
-        server, told = _serve(config)
+        server, told = _serve(config, adjust)
     except gguf.BadModelFile as error:
         sys.exit(f"geminid: {error}")
     except OSError as error:
@@ -57,7 +59,7 @@ def main() -> NoReturn:
     raise AssertionError("the thread ends with the process")
 
 
-def _serve(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _serve(config: dict[str, Any], adjust: Callable[[Any], None]) -> tuple[Any, dict[str, Any]]:
     """The running server, and what the parent wants to know of it."""
     header = gguf.read(Path(config["weights"]))
     if config["projector"]:
@@ -69,12 +71,12 @@ def _serve(config: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     params = _params(xllamacpp, config, sizes)
     # Repacked K-quants give a token other numbers in company than alone. Unpacked they are as fast.
     params.no_extra_bufts = header.k_quants
+    adjust(params)
     server = xllamacpp.Server(params)
     return server, {
         "slots": sizes.slots,
         "context_tokens": sizes.context_tokens,
         "control_tokens": header.control_tokens,
-        "parameters": header.parameters,
     }
 
 

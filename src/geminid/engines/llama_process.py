@@ -11,7 +11,7 @@ import re
 import secrets
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ _KEPT_LINE_BYTES = 320
 _READ_BYTES = 4096
 _LAST_WORDS_SECONDS = 1.0
 _STAMP = re.compile(r"^[\d.]+ (?=[A-Z] )")
+
+COMMAND = (sys.executable, "-m", "geminid.engines.llama_child")
 
 _PASSED_ON = re.compile(
     r"PATH|PYTHON\w*|VIRTUAL_ENV|(LD|DYLD)_LIBRARY_PATH|HOME|TMPDIR|LANG|LC_\w+|SYSTEMROOT"
@@ -55,7 +57,6 @@ class Told(msgspec.Struct, frozen=True):
     slots: int
     context_tokens: int
     control_tokens: list[str]
-    parameters: int
 
 
 class LlamaProcess:
@@ -71,9 +72,11 @@ class LlamaProcess:
         self._reading = asyncio.create_task(self._read_log())
 
     @classmethod
-    async def start(cls, job: Job, log: Callable[[str], None], seconds: float) -> tuple[LlamaProcess, Told]:
+    async def start(
+        cls, job: Job, log: Callable[[str], None], seconds: float, command: Sequence[str] = COMMAND
+    ) -> tuple[LlamaProcess, Told]:
         """Returns when the model is loaded. Raises StartFailed; nothing is left running then."""
-        child = cls(await _spawn(), job, log)
+        child = cls(await _spawn(command), job, log)
         try:
             async with asyncio.timeout(seconds):
                 told = await child._introduce(job)
@@ -165,9 +168,8 @@ class LlamaProcess:
             self._log(text)
 
 
-async def _spawn() -> asyncio.subprocess.Process:
+async def _spawn(command: Sequence[str]) -> asyncio.subprocess.Process:
     pipe = asyncio.subprocess.PIPE
-    command = [sys.executable, "-m", "geminid.engines.llama_child"]
     try:
         # In a session of its own, so that a terminal's Ctrl-C is not for it: streams are drained first.
         return await asyncio.create_subprocess_exec(

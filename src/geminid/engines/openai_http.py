@@ -20,7 +20,6 @@ import msgspec
 from geminid import errors
 from geminid.engines import chat_media, upstream
 from geminid.engines.base import Capabilities, Health, State
-from geminid.engines.bounds import Bounds
 from geminid.engines.chat_messages import Body
 from geminid.engines.chat_reply import Abandoned, ErrorInStream, Reply
 from geminid.engines.chat_request import Writer
@@ -54,9 +53,9 @@ class OpenAIHTTP:
     ``hears`` are what the model takes in, by the server's own word where they are None. ``api_key`` is sent in
     ``key_header``, as a bearer token where that is ``Authorization``; ``tls`` says whom to trust.
 
-    ``system`` is said where a generation has no system pieces; ``chat_request.Writer`` explains ``control_tokens``
-    and ``bounds``. ``active`` is how many requests are under way, ``last_progress`` the monotonic time when one of
-    them last received anything: a supervisor reads them.
+    ``system`` is said where a generation has no system pieces; ``control_tokens`` are those of the model, without
+    any those that the server tells. ``active`` is how many requests are under way, ``last_progress`` the monotonic
+    time when one of them last received anything: a supervisor reads them.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class OpenAIHTTP:
         hears: bool | None = None,
         system: str | None = None,
         control_tokens: Sequence[str] = (),
-        bounds: Bounds | None = None,
         headers: Mapping[str, str] | None = None,
         patience: Patience | None = None,
     ) -> None:
@@ -81,7 +79,8 @@ class OpenAIHTTP:
         self._key = api_key
         self._unknown = dialect == AUTO
         self._dialect = _named(dialect) if isinstance(dialect, str) else dialect
-        self._writer = Writer(self._dialect, system, control_tokens, bounds)
+        self._capabilities = self._served.capabilities(self._dialect)
+        self._writer = Writer(self._dialect, system, control_tokens)
         self._counts = TokenCounts(self._count)
         self.active = 0
         self.last_progress = time.monotonic()
@@ -97,7 +96,7 @@ class OpenAIHTTP:
 
     @property
     def capabilities(self) -> Capabilities:
-        return self._served.capabilities(self._dialect)
+        return self._capabilities
 
     async def start(self) -> None:
         """Asks the server what it is and serves until it has told."""
@@ -147,7 +146,11 @@ class OpenAIHTTP:
 
     def _speak(self, dialect: Dialect) -> None:
         self._dialect = dialect
-        self._writer = dataclasses.replace(self._writer, dialect=dialect)
+        self._capabilities = self._served.capabilities(dialect)
+        control_tokens = self._writer.control_tokens or self._served.control_tokens
+        self._writer = dataclasses.replace(
+            self._writer, dialect=dialect, control_tokens=control_tokens, bounds=self._served.bounds
+        )
         self._upstream.keep_alive = dialect.keep_alive
 
     async def aclose(self) -> None:
@@ -160,7 +163,7 @@ class OpenAIHTTP:
         self, generation: Generation, more: Mapping[str, object] | None = None
     ) -> AsyncGenerator[Event, None]:
         """``more`` are fields of the request that are this server's own."""
-        if self._unknown or not self._served.model:
+        if self._unknown or not self._served.known(self._dialect):
             await self._learn()
         reply, response = Reply.to(generation, self._dialect), None
         self._begin()

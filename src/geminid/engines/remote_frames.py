@@ -35,7 +35,7 @@ def _values(*modules: ModuleType) -> Iterator[tuple[str, type[Any]]]:
 
 
 def _is_value(cls: type) -> bool:
-    return dataclasses.is_dataclass(cls) or issubclass(cls, enum.Enum)
+    return dataclasses.is_dataclass(cls) or issubclass(cls, (msgspec.Struct, enum.Enum))
 
 
 _CLASSES: Final[dict[str, Callable[..., Any]]] = {
@@ -46,9 +46,9 @@ _CLASSES: Final[dict[str, Callable[..., Any]]] = {
     **dict(_values(generation, attachment, errors, base)),
 }
 _FIELDS: Final[dict[Any, tuple[str, ...]]] = {
-    cls: tuple(field.name for field in dataclasses.fields(cls))
+    cls: cls.__match_args__
     for cls in _CLASSES.values()
-    if isinstance(cls, type) and dataclasses.is_dataclass(cls)
+    if isinstance(cls, type) and not issubclass(cls, enum.Enum) and hasattr(cls, "__match_args__")
 }
 
 

@@ -67,7 +67,7 @@ class Step:
         if top == 0:
             return self.chosen
         places = tuple(TokenLogprobs(place.chosen, place.top[:top]) for place in self.places)
-        return replace(self.silent, logprobs=places)
+        return msgspec.structs.replace(self.silent, logprobs=places)
 
     @property
     def thought(self) -> bool:
@@ -150,7 +150,7 @@ def _step(chunk: str | Chunk) -> Step:
     chunk = Chunk(text=chunk) if isinstance(chunk, str) else chunk
     said, text = _said(chunk)
     places = _places(chunk) or _untold(text)
-    chosen = replace(said, logprobs=tuple(TokenLogprobs(place.chosen) for place in places))
+    chosen = msgspec.structs.replace(said, logprobs=tuple(TokenLogprobs(place.chosen) for place in places))
     return Step(said, chosen, places, chunk.delay_ms / 1000, whole=chunk.tokens is not None)
 
 

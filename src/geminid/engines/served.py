@@ -1,4 +1,4 @@
-"""What a model server serves: the model's name, its window and its senses. Used by ``openai_http.py``.
+"""What a model server serves: the model's name, its window, its senses and its size. Used by ``openai_http.py``.
 
 What the settings leave open the server tells, when it is there; it is asked until it has told.
 """
@@ -11,9 +11,10 @@ import msgspec
 
 from geminid import errors
 from geminid.engines.base import Capabilities
+from geminid.engines.bounds import Bounds, bounds_of
 from geminid.engines.dialects import Dialect, Reasoning
-from geminid.engines.server_answers import Models
-from geminid.engines.server_details import Details, details
+from geminid.engines.server_answers import BUSY, Models
+from geminid.engines.server_details import Details, details, tells
 from geminid.engines.upstream import Upstream
 
 
@@ -21,26 +22,36 @@ from geminid.engines.upstream import Upstream
 class Served:
     """``model`` is empty, the others are None, as long as they are not known.
 
-    ``complete``: the server has told what it tells, and need not be asked again.
+    ``bounds`` are what the model has to be held to, ``control_tokens`` texts that it reads as such. ``complete``:
+    the server has told what it tells, and need not be asked again.
     """
 
     model: str
     context_tokens: int | None = None
     sees: bool | None = None
     hears: bool | None = None
+    bounds: Bounds | None = None
+    control_tokens: tuple[str, ...] = ()
     complete: bool = field(default=False, compare=False)
+    _told: bool = field(default=False, init=False, compare=False)
 
     def capabilities(self, dialect: Dialect) -> Capabilities:
         """Before anything is known, what is sure."""
         window = self.context_tokens or dialect.assumed_window
         return dialect.capabilities(window, sees=bool(self.sees), hears=bool(self.hears))
 
+    def known(self, dialect: Dialect) -> bool:
+        """Whether the model can be asked: it has a name, and what it has to be kept from is known."""
+        return bool(self.model) and (self._told or not tells(dialect))
+
     async def learn(self, upstream: Upstream, dialect: Dialect) -> Dialect:
         """Asks for what is not known, and says how this model of the server is spoken to. Raises Unavailable."""
-        if self.model and self.context_tokens and None not in (self.sees, self.hears):
+        if self.model and self.context_tokens and None not in (self.sees, self.hears) and not tells(dialect):
             self.complete = True
             return dialect
         status, body = await upstream.get(upstream.v1 + "/models")
+        if status in BUSY:
+            raise errors.Unavailable(errors.UNAVAILABLE)
         try:
             models = msgspec.json.decode(body, type=Models).data if status == 200 else []
         except msgspec.DecodeError:
@@ -51,7 +62,7 @@ class Served:
         if found is not None:
             self.model = found.id
         listed = Details.of_row(found) if found is not None else Details()
-        told = listed if listed.says_all else listed.completed_by(await details(upstream, dialect, self.model))
+        told = listed.completed_by(await details(upstream, dialect, self.model))
         self._take(told)
         # Ollama tells the window of a model when it has loaded it.
         self.complete = self.context_tokens is not None or not dialect.window_later
@@ -61,6 +72,8 @@ class Served:
         self.context_tokens = self.context_tokens or told.window
         self.sees = told.sees if self.sees is None else self.sees
         self.hears = told.hears if self.hears is None else self.hears
+        self.bounds, self.control_tokens = bounds_of(told.parameters), told.control_tokens
+        self._told = True
 
 
 def _spoken_to(dialect: Dialect, told: Details) -> Dialect:

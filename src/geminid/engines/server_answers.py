@@ -9,9 +9,13 @@ from typing import Any
 
 import msgspec
 
+BUSY = frozenset({429, 503})
+"""The statuses of a server that will tell later."""
+
 
 class _Meta(msgspec.Struct):
     n_ctx: int | None = None
+    n_params: int | None = None
 
 
 class Model(msgspec.Struct):
@@ -30,6 +34,10 @@ class Model(msgspec.Struct):
     @property
     def window(self) -> int | None:
         return self.max_model_len or self.context_length or (self.meta.n_ctx if self.meta else None)
+
+    @property
+    def parameters(self) -> int | None:
+        return self.meta.n_params if self.meta else None
 
     @property
     def input_modalities(self) -> list[str]:

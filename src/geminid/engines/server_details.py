@@ -1,4 +1,4 @@
-"""What servers tell of a model beside OpenAI's list of models: window, senses, whether it calls and thinks.
+"""What servers tell of a model beside OpenAI's list of models: window, senses, size, how it calls and thinks.
 
 One function for each server that tells anything. Called by ``served.py``. What is not told, or not in the form
 that is known, stays None.
@@ -6,36 +6,36 @@ that is known, stays None.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+from geminid import errors
 from geminid.engines.dialects import LLAMA, LMSTUDIO, OLLAMA, SGLANG, TGI, Dialect
-from geminid.engines.server_answers import Model
+from geminid.engines.server_answers import BUSY, Model, TokenPiece, Tokens
 from geminid.engines.upstream import Upstream
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """None is what is not known. ``window`` is in tokens; ``calls``: the server has a format for its functions."""
+    """None is what is not known. ``window`` is in tokens; ``calls``: the server has a format for its functions;
+    ``parameters`` are how many the model has; ``control_tokens`` are texts that it reads as such."""
 
     window: int | None = None
     sees: bool | None = None
     hears: bool | None = None
     calls: bool | None = None
     thinks: bool | None = None
+    parameters: int | None = None
+    control_tokens: tuple[str, ...] = ()
 
     @classmethod
     def of_row(cls, row: Model) -> Details:
         kinds = row.input_modalities
-        return cls(row.window, *(("image" in kinds, "audio" in kinds) if kinds else (None, None)))
-
-    @property
-    def says_all(self) -> bool:
-        """Whether a window and senses are known; servers that tell more tell no senses in their lists."""
-        return None not in (self.window, self.sees, self.hears)
+        sees, hears = ("image" in kinds, "audio" in kinds) if kinds else (None, None)
+        return cls(row.window, sees, hears, parameters=row.parameters)
 
     def completed_by(self, more: Details) -> Details:
         return Details(
@@ -44,7 +44,14 @@ class Details:
             self.hears if self.hears is not None else bool(more.hears),
             more.calls,
             more.thinks,
+            self.parameters if self.parameters is not None else more.parameters,
+            more.control_tokens,
         )
+
+
+def tells(dialect: Dialect) -> bool:
+    """Whether such a server tells anything of its model beside the list."""
+    return dialect.name in _ASK
 
 
 async def details(upstream: Upstream, dialect: Dialect, model: str) -> Details:
@@ -54,10 +61,46 @@ async def details(upstream: Upstream, dialect: Dialect, model: str) -> Details:
 
 
 async def _llama(upstream: Upstream, _model: str) -> Details:
-    """``GET /props``."""
+    """``GET /props``, and what its tokenizer makes of the chat template in there."""
     told = await _object(upstream, "/props")
     senses = _table(told, "modalities")
-    return Details(sees=_flag(senses, "vision"), hears=_flag(senses, "audio"))
+    control_tokens = await _control_tokens(upstream, told)
+    return Details(sees=_flag(senses, "vision"), hears=_flag(senses, "audio"), control_tokens=control_tokens)
+
+
+_WRITTEN = ("chat_template", "bos_token", "eos_token")
+"""Of the properties, those with control tokens in them."""
+
+
+async def _control_tokens(upstream: Upstream, told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that the chat template writes, and those that begin and end a text.
+
+    Of each piece of them by itself: what is another token where control tokens are read than where they are not.
+    """
+    written = [text for key in _WRITTEN if isinstance(text := told.get(key), str)]
+    pieces = list(await _tokens(upstream, written, read=True)) if written else []
+    if not pieces:
+        return ()
+    found = await _tokens(upstream, pieces, read=True)
+    ordinary = set((await _tokens(upstream, pieces, read=False)).values())
+    return tuple(piece for piece, token in found.items() if token not in ordinary and len(piece) > 1)
+
+
+async def _tokens(upstream: Upstream, texts: Sequence[str], *, read: bool) -> dict[str, int]:
+    """The tokens of the texts, each taken by itself, by what they spell; without those that are part of a letter.
+
+    ``read``: control tokens are read as such.
+    """
+    asked = {"content": texts, "add_special": False, "parse_special": read, "with_pieces": True}
+    status, answer = await upstream.get(upstream.root + "/tokenize", asked)
+    if status in BUSY:
+        raise errors.Unavailable(errors.UNAVAILABLE)
+    try:
+        told = msgspec.json.decode(answer, type=Tokens).tokens if status == 200 else []
+        tokens = msgspec.convert(told, list[TokenPiece])
+    except msgspec.DecodeError:
+        return {}
+    return {token.piece: token.id for token in tokens if isinstance(token.piece, str)}
 
 
 async def _sglang(upstream: Upstream, _model: str) -> Details:
@@ -101,8 +144,10 @@ _ASK: Mapping[str, Callable[[Upstream, str], Awaitable[Details]]] = {
 
 
 async def _object(upstream: Upstream, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
-    """The JSON object that a route answers with; empty where there is no such route."""
+    """The JSON object that a route answers with; empty where there is no such route. Raises Unavailable."""
     status, answer = await upstream.get(upstream.root + path, body)
+    if status in BUSY:
+        raise errors.Unavailable(errors.UNAVAILABLE)
     try:
         told = msgspec.json.decode(answer) if status == 200 else {}
     except msgspec.DecodeError:

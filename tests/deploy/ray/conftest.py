@@ -104,6 +104,11 @@ class Deployment:
         """The llama.cpp servers."""
         return [process for process in self.processes() if "geminid.engines.llama_child" in _words(process)]
 
+    @property
+    def server(self) -> Path:
+        """The configuration of a server whose engine it is, in the lines that the command has printed."""
+        return self.folder / "ray.toml"
+
 
 def _words(process: psutil.Process) -> list[str]:
     try:
@@ -154,6 +159,7 @@ def deployment(undeployed: Deployment) -> Iterator[Deployment]:
     try:
         done = undeployed.call("ray", "--wait", "120")
         assert done.returncode == 0, done.stderr
+        undeployed.server.write_text(f'engine = "ray"\n\n{done.stdout}')
         yield undeployed
     finally:
         undeployed.call("down")
