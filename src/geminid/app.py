@@ -255,9 +255,7 @@ class App:
             await self._recorder.start()
         await self._uploads.clean()
         await self._works.open()
-        await self.listener.start()
-        await self.grpc.start()
-        self._tls = TlsListener(
+        self._tls = TlsListener(  # it reads its files before anybody is let in
             self.listener.connect,
             self.grpc.inward,
             host=server.host,
@@ -266,6 +264,8 @@ class App:
             limits=TlsLimits(drain_seconds=server.drain_seconds),
             shared=self._place.tls if self._place else None,
         )
+        await self.listener.start()
+        await self.grpc.start()
         await self._tls.start()
         await self.start_engines()
 

@@ -71,6 +71,7 @@ class Pool(_Table, frozen=True):
     check_seconds: Seconds = 5
     first_token_seconds: Seconds = 60
     tries: Count = 3
+    hedge_seconds: Annotated[float, Meta(ge=0)] = 0
     failures: Count = 3
     ejection_seconds: Seconds = 5
     slow_start_seconds: Seconds = 30

@@ -166,6 +166,7 @@ def _policy(pool: config.Pool) -> Policy:
         check_seconds=pool.check_seconds,
         first_event_seconds=pool.first_token_seconds,
         tries=pool.tries,
+        hedge_seconds=pool.hedge_seconds,
         failures=pool.failures,
         ejection_seconds=pool.ejection_seconds,
         slow_start_seconds=pool.slow_start_seconds,

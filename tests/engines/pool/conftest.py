@@ -136,9 +136,9 @@ async def pool_of(serve: Serve) -> AsyncIterator[Callable[..., Awaitable[tuple[P
     """Starts a pool over so many servers, with all of them up."""
     made = []
 
-    async def start(number: int) -> tuple[Pool, list[ModelServer]]:
+    async def start(number: int, policy: Policy = QUICK) -> tuple[Pool, list[ModelServer]]:
         servers = await serve(number)
-        pool = Pool({server.url: maker(server) for server in servers}, QUICK)
+        pool = Pool({server.url: maker(server) for server in servers}, policy)
         made.append(pool)
         await pool.start()
         async with asyncio.timeout(5):

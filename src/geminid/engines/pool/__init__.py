@@ -19,7 +19,8 @@ from typing import TypeAlias, TypeVar
 
 from geminid import errors
 from geminid.engines.base import Capabilities, Engine, Health, State
-from geminid.engines.pool.attempt import Attempt
+from geminid.engines.pool.attempt import ELSEWHERE, Attempt
+from geminid.engines.pool.hedge import begin
 from geminid.engines.pool.placing import Placing, Prompt, affinity, number_of
 from geminid.engines.pool.policy import DEFAULT, Policy
 from geminid.engines.pool.replica import Replica, Work
@@ -36,8 +37,6 @@ Factory: TypeAlias = Callable[[], Engine]
 
 _AT_FAULT = (errors.Unavailable, errors.Internal)
 """What speaks against a replica."""
-_ELSEWHERE = (*_AT_FAULT, errors.ResourceExhausted)
-"""What another replica may do better."""
 
 _FIRST_OUTPUT = 256
 _WEIGHT = 1 / 32
@@ -153,16 +152,23 @@ class Pool:
         prompt, tried = Prompt.of(generation), list[Replica]()
         limit = generation.sampling.max_output_tokens
         output = int(min(self._output, limit or self._output))
+
+        def attempt(candidates: Sequence[Replica]) -> Attempt:
+            replica = self._placing.choose(prompt, output, candidates)
+            return Attempt(replica, generation, prompt.tokens, output)
+
+        def another(than: Replica) -> Attempt | None:
+            others = [one for one in self.replicas if one.available and one is not than and one not in tried]
+            return attempt(others) if others else None
+
         while True:
-            replica = self._placing.choose(prompt, output, self._candidates(tried))
-            attempt = Attempt(replica, generation, prompt.tokens, output)
-            try:
-                await attempt.begin(self._policy.first_event_seconds)
-            except _ELSEWHERE as error:
-                self._gone_wrong(replica, error, tried)
-            else:
-                self._placing.learn(prompt, replica)
-                return attempt
+            outcome = await begin(attempt(self._candidates(tried)), another, self._policy)
+            for replica, error in outcome.failed:
+                self._failed(replica, error, tried)
+            if outcome.begun is not None:
+                self._placing.learn(prompt, outcome.begun.replica)
+                return outcome.begun
+            self._go_on(error, tried)
 
     def _candidates(self, tried: Collection[Replica] = ()) -> Sequence[Replica]:
         """Those that should get a call; where there are none, those that might answer all the same."""
@@ -174,12 +180,18 @@ class Pool:
 
     def _gone_wrong(self, replica: Replica, error: errors.ApiError, tried: list[Replica]) -> None:
         """Takes note of it. Raises ``error`` where no other replica is to be asked."""
+        self._failed(replica, error, tried)
+        self._go_on(error, tried)
+
+    def _failed(self, replica: Replica, error: errors.ApiError, tried: list[Replica]) -> None:
         tried.append(replica)
         if isinstance(error, _AT_FAULT):
             self._blame(replica)
+        _log.info("a call failed at replica %d (%s)", replica.number, error.code.name)
+
+    def _go_on(self, error: errors.ApiError, tried: Collection[Replica]) -> None:
         if len(tried) >= self._policy.tries or all(one in tried for one in self.replicas):
             raise error
-        _log.info("a call goes on from replica %d to another one (%s)", replica.number, error.code.name)
 
     def _blame(self, replica: Replica) -> None:
         replica.failed()
@@ -205,7 +217,7 @@ class Pool:
             replica = max(self._candidates(tried), key=lambda one: affinity(home, one))
             try:
                 return await ask(replica.engine)
-            except _ELSEWHERE as error:
+            except ELSEWHERE as error:
                 self._gone_wrong(replica, error, tried)
 
     async def remember(self, generation: Generation) -> None:
@@ -217,7 +229,7 @@ class Pool:
             work = Work(replica, prompt.tokens, 0)
             try:
                 await replica.engine.remember(generation)
-            except _ELSEWHERE as error:
+            except ELSEWHERE as error:
                 self._gone_wrong(replica, error, tried)
             else:
                 self._placing.learn(prompt, replica)

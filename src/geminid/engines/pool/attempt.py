@@ -6,6 +6,9 @@ from geminid import errors
 from geminid.engines.pool.replica import Replica, Work
 from geminid.generation import Event, Generation
 
+ELSEWHERE = (errors.Unavailable, errors.Internal, errors.ResourceExhausted)
+"""What another replica may do better."""
+
 
 class Attempt:
     """``first`` and ``rest`` are the events of the answer, once it has begun. Whoever made it closes it."""
