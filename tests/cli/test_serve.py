@@ -136,3 +136,19 @@ def test_what_cannot_start_says_why(flags: list[str], words: str) -> None:
     assert result.returncode == 2
     assert words in result.stderr.replace("\n", " ")
     assert "Traceback" not in result.stderr
+
+
+def test_it_takes_as_many_open_files_as_it_may_have() -> None:
+    program = """
+import resource
+from geminid.cli.worker import take_descriptors
+
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(300, hard), hard))
+take_descriptors()
+print(resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard))
+"""
+
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+
+    assert said == "True\n"

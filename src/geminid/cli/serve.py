@@ -74,6 +74,9 @@ def fetch(settings: Settings) -> None:
 def _run(settings: Settings, flags: options.Flags, verbose: bool) -> None:
     import uvloop
 
+    from geminid.cli.worker import take_descriptors
+
+    take_descriptors()
     uvloop.run(_serve_all(settings, flags, verbose) if settings.server.workers > 1 else _serve(settings, flags))
 
 

@@ -8,6 +8,7 @@ SIGTERM. What the parent sees of it is in ``one_worker.py``.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import io
 import logging
@@ -110,6 +111,19 @@ def logs(verbose: bool, prefix: str = "") -> None:
     logging.basicConfig(level=logging.DEBUG if verbose else logging.WARNING, format=form)
     if not verbose:
         logging.getLogger("geminid.media").setLevel(logging.INFO)  # how far recordings of hours are
+
+
+def take_descriptors() -> None:
+    """As many open files as this process may have: a stream takes two. The usual 1,024 are for programs that use
+    ``select``, https://man7.org/linux/man-pages/man2/select.2.html.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # macOS says that there is no limit, and then refuses it
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def settle() -> None:

@@ -72,8 +72,9 @@ class GrpcDoor:
         self._health = health.aio.HealthServicer()
         self._behind = behind
         self._tunnels: set[Tunnel] = set()
-        self._accepting = Accepting(shared, self._tunnel, lambda: len(self._tunnels)) if shared else None
+        self._accepting: Accepting | None = None
         if shared:
+            self._accepting = Accepting(shared.sockets, self._tunnel, lambda: len(self._tunnels), shared.share)
             self._port = shared.port
 
     @property

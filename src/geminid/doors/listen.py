@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 
 from geminid.doors.http1 import Http1Protocol, protocol
 from geminid.doors.limits import Limits
-from geminid.doors.shared_port import BACKLOG, Accepting, SharedPort
+from geminid.doors.shared_port import TOGETHER, Accepting, SharedPort, bind
 
 log = logging.getLogger("geminid.listen")
 
@@ -61,13 +61,15 @@ class Listener:
         drain_seconds: float = 30.0,
         shared: SharedPort | None = None,
     ) -> None:
-        self._config = _uvicorn_config(app, _within_descriptors(limits or Limits()))
+        limits = _within_descriptors(limits or Limits())
+        self._config = _uvicorn_config(app, limits)
+        self._together = max(1, min(TOGETHER, limits.connections // 4))
         self._host = host
         self._port = port
         self._drain = Drain(drain_seconds)
         self._state = ServerState()
-        self._server: asyncio.Server | None = None
-        self._accepting = Accepting(shared, self._connect, lambda: self.connections) if shared else None
+        self._shared = shared
+        self._accepting: Accepting | None = None
         if shared:
             self._port = shared.port
         self._stopping = asyncio.Lock()
@@ -84,15 +86,16 @@ class Listener:
 
     async def start(self) -> None:
         """Binds and serves. Raises ``ListenError`` when the address cannot be had."""
-        if self._accepting is not None:
-            self._accepting.start()
-            return
-        loop = asyncio.get_running_loop()
-        try:
-            self._server = await loop.create_server(self.connect, self._host, self._port, backlog=BACKLOG)
-        except OSError as error:
-            raise ListenError(advice(error, self._host, self._port)) from error
-        self._port = self._server.sockets[0].getsockname()[1]
+        if self._shared is not None:
+            sockets, share, connect = self._shared.sockets, self._shared.share, self._connect
+        else:
+            try:
+                sockets, share, connect = bind(self._host, self._port), None, self.connect
+            except OSError as error:
+                raise ListenError(advice(error, self._host, self._port)) from error
+            self._port = sockets[0].getsockname()[1]
+        self._accepting = Accepting(sockets, connect, lambda: self.connections, share, most=self._together)
+        self._accepting.start()
 
     def connect(self) -> Http1Protocol:
         """The protocol of one more connection; the TLS port has its own accept loop and asks for it here."""
@@ -124,9 +127,6 @@ class Listener:
     async def _close(self) -> None:
         if self._accepting is not None:
             await self._accepting.stop()
-        if self._server is not None:
-            self._server.close()
-            self._server = None
 
     async def _end(self, idle: float) -> None:
         while True:

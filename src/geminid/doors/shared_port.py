@@ -30,6 +30,13 @@ _CELL_BYTES: Final = 4
 _GIVE_WAY_SECONDS: Final = 0.002
 """Longer than an idle process takes to accept, and too short to be noticed where no other does."""
 
+_BUSY_SECONDS: Final = 0.005
+"""Where others accept, too, only a process in which a connection takes longer to begin takes several together."""
+
+TOGETHER: Final = 32
+"""Connections that are accepted in one turn of the loop. One at a time, as libuv does, the last of some hundred
+that come together would wait for as many turns, each with more connections to serve."""
+
 _STARVED_SECONDS: Final = 0.5
 """How long nothing is accepted after the system refused to: it lacks descriptors or memory."""
 
@@ -120,23 +127,31 @@ def bind(host: str, port: int) -> list[socket.socket]:
     return sockets
 
 
-async def accepted(bound: socket.socket, share: Share | None) -> socket.socket:
-    """The next connection of a listening socket; with a ``share``, once it is this process's turn."""
+async def accepted(bound: socket.socket, share: Share | None = None, most: int = 1) -> list[socket.socket]:
+    """Connections that wait at a listening socket, at least one; with a ``share``, once it is our turn."""
     while True:
         await _readable(bound)
         if share is not None and share.excess > 0:
             await asyncio.sleep(_GIVE_WAY_SECONDS)
         try:
-            client, _ = bound.accept()
+            first, _ = bound.accept()
         except (BlockingIOError, ConnectionError):  # another process took it, or the client has left
             continue
         except OSError as error:
             log.warning("A connection could not be accepted: %s.", error.strerror)
             await asyncio.sleep(_STARVED_SECONDS)
             continue
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return client
+        clients = [_prepared(first)]
+        with contextlib.suppress(OSError):
+            while len(clients) < most:
+                clients.append(_prepared(bound.accept()[0]))
+        return clients
+
+
+def _prepared(client: socket.socket) -> socket.socket:
+    client.setblocking(False)
+    client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return client
 
 
 async def _readable(bound: socket.socket) -> None:
@@ -155,44 +170,61 @@ def _fulfil(readable: asyncio.Future[None]) -> None:
 
 
 class Accepting:
-    """Gives each connection of a shared port to a protocol, from ``start`` to ``stop``.
+    """Gives each connection that comes to ``sockets`` to a protocol, from ``start`` to ``stop``.
 
-    ``held`` is how many connections of this port the process has.
+    ``held`` is how many connections of this port the process has: what a ``share`` is told. No more than ``most``
+    are accepted at once.
     """
 
-    def __init__(self, port: SharedPort, protocol: Protocol, held: Callable[[], int]) -> None:
-        self._port = port
+    def __init__(
+        self,
+        sockets: Sequence[socket.socket],
+        protocol: Protocol,
+        held: Callable[[], int],
+        share: Share | None = None,
+        *,
+        most: int = TOGETHER,
+    ) -> None:
+        self._most = most
+        self._sockets = sockets
         self._protocol = protocol
         self._held = held
-        self._open = True
+        self._share = share
         self._accepting: list[asyncio.Task[None]] = []
         self._beginning: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self.tell()
-        self._accepting = [asyncio.create_task(self._accept(bound)) for bound in self._port.sockets]
+        self._accepting = [asyncio.create_task(self._accept(bound)) for bound in self._sockets]
 
     def tell(self) -> None:
         """To be called also when a connection of this port has ended."""
-        if self._open:
-            self._port.share.tell(self._held())
+        if self._share is not None:
+            self._share.tell(self._held())
 
     async def stop(self) -> None:
         """Accepts no more, and closes the sockets; other processes have them still."""
-        self._open = False
+        share, self._share = self._share, None
         for task in self._accepting:
             task.cancel()
         await asyncio.gather(*self._accepting, *self._beginning, return_exceptions=True)
-        self._port.share.leave()
-        for bound in self._port.sockets:
+        if share is not None:
+            share.leave()
+        for bound in self._sockets:
             bound.close()
 
     async def _accept(self, bound: socket.socket) -> None:
+        loop, alone = asyncio.get_running_loop(), self._share is None
+        most = self._most if alone else 1
         while True:
-            beginning = asyncio.create_task(self._begin(await accepted(bound, self._port.share)))
-            self._beginning.add(beginning)
-            beginning.add_done_callback(self._beginning.discard)
-            await asyncio.wait([beginning])
+            clients = await accepted(bound, self._share, most)
+            began = loop.time()
+            beginning = [asyncio.create_task(self._begin(client)) for client in clients]
+            self._beginning.update(beginning)
+            for task in beginning:
+                task.add_done_callback(self._beginning.discard)
+            await asyncio.wait(beginning)
+            most = self._most if alone or loop.time() - began > _BUSY_SECONDS else 1
 
     async def _begin(self, client: socket.socket) -> None:
         """A task of its own, since one that ends meanwhile would lose the connection."""

@@ -20,7 +20,7 @@ from typing import cast
 from geminid.doors.authority import Certificate, CertificateError
 from geminid.doors.http1 import Http1Protocol
 from geminid.doors.listen import Drain, ListenError
-from geminid.doors.shared_port import SharedPort, accepted, bind
+from geminid.doors.shared_port import TOGETHER, SharedPort, accepted, bind
 from geminid.doors.tunnel import Tunnel, dismiss
 
 
@@ -129,13 +129,15 @@ class TlsListener:
 
     async def _accept(self, bound: socket.socket) -> None:
         """Accepts by itself, since a server of asyncio's could not tell how many handshakes run."""
+        share = self._shared.share if self._shared else None
+        most = 1 if share else min(TOGETHER, self._limits.handshakes)
         while True:
-            client = await accepted(bound, self._shared.share if self._shared else None)
-            if len(self._handshakes) >= self._limits.handshakes:
-                self._give_way()
-            task = asyncio.create_task(self._greet(client))
-            self._handshakes[task] = None
-            task.add_done_callback(self._greeted)
+            for client in await accepted(bound, share, most):
+                if len(self._handshakes) >= self._limits.handshakes:
+                    self._give_way()
+                task = asyncio.create_task(self._greet(client))
+                self._handshakes[task] = None
+                task.add_done_callback(self._greeted)
             self._tell()
             await asyncio.sleep(0)  # a task that is cancelled before it began would not close its socket
 
