@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SEEDS ?= seeds
 ENGINE ?= embedded
 
-.PHONY: serve test lint fix bench endurance peers docs seeds clients suites conformance ray clean
+.PHONY: serve test lint fix bench endurance peers scale docs seeds clients suites conformance ray clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -55,6 +55,10 @@ endurance: $(VENV)/.test
 # geminid beside other gateways, which are installed into the user's cache: make peers ARGS="--quick"
 peers: $(VENV)/.test
 	$(BIN)/python bench/peers.py $(ARGS)
+
+# How throughput grows with workers and replicas, and a simulated fleet: make scale ARGS="--quick"
+scale: $(VENV)/.test
+	$(BIN)/python bench/scale.py $(ARGS)
 
 # Installs client libraries for many languages into the user's cache, and runs them.
 clients: $(VENV)/.test

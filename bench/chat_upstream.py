@@ -25,9 +25,9 @@ MODEL = "scripted"
 ORDER = re.compile(rb"words=(\d+) pace=(\d+)")
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_STREAM = re.compile(rb'"stream": ?true')
-_USAGE = re.compile(rb'"include_usage": ?true')
-_STREAM_HEAD = (
+STREAM = re.compile(rb'"stream": ?true')
+USAGE = re.compile(rb'"include_usage": ?true')
+STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\n"
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
@@ -35,7 +35,7 @@ _END = b"0\r\n\r\n"
 _ABOUT = {"id": "chatcmpl-1", "created": 1_700_000_000, "model": MODEL}
 
 
-def _framed(data: bytes) -> bytes:
+def framed(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
@@ -43,7 +43,7 @@ def _event(chunk: dict[str, object]) -> bytes:
     return b"data: " + json.dumps(_ABOUT | {"object": "chat.completion.chunk"} | chunk).encode() + b"\n\n"
 
 
-def _delta(content: str, finish: str | None = None, role: str | None = None) -> bytes:
+def delta(content: str, finish: str | None = None, role: str | None = None) -> bytes:
     delta: dict[str, str] = {"role": role, "content": content} if role else {"content": content}
     return _event({"choices": [{"index": 0, "delta": {} if finish else delta, "finish_reason": finish}]})
 
@@ -52,19 +52,19 @@ def _usage(words: int) -> dict[str, int]:
     return {"prompt_tokens": 20, "completion_tokens": words, "total_tokens": 20 + words}
 
 
-_FIRST = _STREAM_HEAD + _framed(_delta("", role="assistant"))
-_WORD = _framed(_delta("word "))
-_STAMPED = _delta("@%020d; ")
+FIRST = STREAM_HEAD + framed(delta("", role="assistant"))
+_WORD = framed(delta("word "))
+_STAMPED = delta("@%020d; ")
 _STAMP = b"%x\r\n" % len(_STAMPED.replace(b"%020d", b"0" * 20)) + _STAMPED + b"\r\n"
 
 
 @cache
-def _last(words: int, with_usage: bool) -> bytes:
-    usage = _framed(_event({"choices": [], "usage": _usage(words)})) if with_usage else b""
-    return _framed(_delta("", "stop")) + usage + _framed(b"data: [DONE]\n\n") + _END
+def ending(words: int, with_usage: bool) -> bytes:
+    usage = framed(_event({"choices": [], "usage": _usage(words)})) if with_usage else b""
+    return framed(delta("", "stop")) + usage + framed(b"data: [DONE]\n\n") + _END
 
 
-def _json(body: dict[str, object], status: bytes = b"200 OK") -> bytes:
+def as_json(body: dict[str, object], status: bytes = b"200 OK") -> bytes:
     content = json.dumps(body).encode()
     head = b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
     return head % (status, len(content)) + content
@@ -74,27 +74,33 @@ def _json(body: dict[str, object], status: bytes = b"200 OK") -> bytes:
 def _whole(words: int) -> bytes:
     message = {"role": "assistant", "content": "word " * words}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
-    return _json(_ABOUT | {"object": "chat.completion", "choices": [choice], "usage": _usage(words)})
+    return as_json(_ABOUT | {"object": "chat.completion", "choices": [choice], "usage": _usage(words)})
 
 
-_MODELS = _json({"object": "list", "data": [{"id": MODEL, "object": "model", "max_model_len": 1_000_000}]})
-_HEALTHY = _json({"status": "ok"})
-_UNKNOWN = _json({"error": {"message": "There is no such route.", "code": 404}}, b"404 Not Found")
+_MODELS = as_json({"object": "list", "data": [{"id": MODEL, "object": "model", "max_model_len": 1_000_000}]})
+_HEALTHY = as_json({"status": "ok"})
+_UNKNOWN = as_json({"error": {"message": "There is no such route.", "code": 404}}, b"404 Not Found")
+
+
+def about(request: bytes) -> bytes:
+    """The answer to a GET: what is served, or that it is well."""
+    path = request.split(b" ", 2)[1].split(b"?")[0]
+    return _MODELS if path.endswith(b"/models") else _HEALTHY if path.endswith(b"/health") else _UNKNOWN
 
 
 class ChatServer(asyncio.Protocol):
     """One connection. Requests come one after another; a stream ends early where its client leaves."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
+        self.loop = asyncio.get_running_loop()
         self._received = b""
         self._writable = asyncio.Event()
         self._writable.set()
         self._stream: asyncio.Task[None] | None = None
-        self._transport: asyncio.WriteTransport
+        self.transport: asyncio.WriteTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.WriteTransport, transport)
+        self.transport = cast(asyncio.WriteTransport, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._stream:
@@ -109,7 +115,7 @@ class ChatServer(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         received = self._received + data if self._received else data
         for request in self._requests(received):
-            self._answer(request)
+            self.answer(request)
 
     def _requests(self, received: bytes) -> Iterator[bytes]:
         """Those that have arrived whole; keeps what is left."""
@@ -122,20 +128,18 @@ class ChatServer(asyncio.Protocol):
             received = received[whole:]
         self._received = received
 
-    def _answer(self, request: bytes) -> None:
+    def answer(self, request: bytes) -> None:
         if not request.startswith(b"POST"):
-            path = request.split(b" ", 2)[1].split(b"?")[0]
-            known = _MODELS if path.endswith(b"/models") else _HEALTHY if path.endswith(b"/health") else _UNKNOWN
-            self._transport.write(known)
+            self.transport.write(about(request))
             return
         order = ORDER.search(request)
         words, pace = (int(order[1]), int(order[2])) if order else (1, 0)
-        if not _STREAM.search(request):
-            self._transport.write(_whole(words))
+        if not STREAM.search(request):
+            self.transport.write(_whole(words))
             return
-        last = _last(words, bool(_USAGE.search(request)))
-        self._transport.write(_FIRST)
-        self._stream = self._loop.create_task(self._paced(words, pace, last) if pace else self._fast(words, last))
+        last = ending(words, bool(USAGE.search(request)))
+        self.transport.write(FIRST)
+        self._stream = self.loop.create_task(self._paced(words, pace, last) if pace else self._fast(words, last))
 
     async def _fast(self, words: int, last: bytes) -> None:
         """A turn of the loop for each word: uvloop would send several of one turn together."""
@@ -143,16 +147,16 @@ class ChatServer(asyncio.Protocol):
             await asyncio.sleep(0)
             if not self._writable.is_set():
                 await self._writable.wait()
-            self._transport.write(_WORD)
+            self.transport.write(_WORD)
         await asyncio.sleep(0)
-        self._transport.write(last)
+        self.transport.write(last)
 
     async def _paced(self, words: int, pace: int, last: bytes) -> None:
-        begun = self._loop.time()
+        begun = self.loop.time()
         for number in range(1, words + 1):
-            await asyncio.sleep(begun + number / pace - self._loop.time())
-            self._transport.write(_STAMP % time.monotonic_ns())
-        self._transport.write(last)
+            await asyncio.sleep(begun + number / pace - self.loop.time())
+            self.transport.write(_STAMP % time.monotonic_ns())
+        self.transport.write(last)
 
 
 async def main(port: int) -> None:

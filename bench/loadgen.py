@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import cast
+from typing import TypeAlias, cast
+
+Request: TypeAlias = bytes | Callable[[], bytes]
+"""The same one always, or what makes the next."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding: *chunked", re.IGNORECASE)
@@ -64,13 +67,13 @@ def post(path: str, body: bytes, *headers: str) -> bytes:
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def run(port: int, request: bytes, *, requests: int, connections: int) -> Load:
+async def run(port: int, request: Request, *, requests: int, connections: int) -> Load:
     """Sends ``requests`` in all. Raises RuntimeError on an answer that is not 200, ConnectionError on one that
     breaks off."""
     return await _run(port, request, iter(range(requests)), connections)
 
 
-async def run_for(port: int, request: bytes, *, seconds: float, connections: int) -> Load:
+async def run_for(port: int, request: Request, *, seconds: float, connections: int) -> Load:
     """Sends for ``seconds``, at least one request on each connection, and waits for the answers. Raises as ``run``
     does."""
     return await _run(port, request, _until(time.perf_counter() + seconds, connections), connections)
@@ -83,7 +86,7 @@ def _until(end: float, least: int) -> Iterator[int]:
         number += 1
 
 
-async def _run(port: int, request: bytes, left: Iterator[int], connections: int) -> Load:
+async def _run(port: int, request: Request, left: Iterator[int], connections: int) -> Load:
     load = Load()
     loop = asyncio.get_running_loop()
     opened = [
@@ -105,7 +108,7 @@ async def _run(port: int, request: bytes, left: Iterator[int], connections: int)
 class _Connection(asyncio.Protocol):
     """Asks as long as there is something ``left``; ``over`` is done when there is nothing, or fails."""
 
-    def __init__(self, request: bytes, left: Iterator[int], samples: list[Sample]) -> None:
+    def __init__(self, request: Request, left: Iterator[int], samples: list[Sample]) -> None:
         self.over = asyncio.get_running_loop().create_future()
         self._request = request
         self._left = left
@@ -128,11 +131,12 @@ class _Connection(asyncio.Protocol):
 
     def ask(self) -> None:
         if next(self._left, None) is None:
-            self.over.set_result(None)
+            if not self.over.done():
+                self.over.set_result(None)
             return
         self._head, self._sample, self._tail = b"", None, b""
         self._started = time.perf_counter()
-        self._transport.write(self._request)
+        self._transport.write(self._request if isinstance(self._request, bytes) else self._request())
 
     def data_received(self, data: bytes) -> None:
         if self._sample is None:
