@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 SEEDS ?= seeds
 ENGINE ?= embedded
 
-.PHONY: serve test lint fix bench endurance peers scale docs seeds clients suites conformance ray clean
+.PHONY: serve test lint fix bench endurance peers scale docs seeds clients suites conformance ray vllm witness clean
 
 serve: $(VENV)/.serve
 	$(BIN)/geminid serve $(ARGS)
@@ -56,6 +56,10 @@ endurance: $(VENV)/.test
 peers: $(VENV)/.test
 	$(BIN)/python bench/peers.py $(ARGS)
 
+# AIPerf, which is installed into the user's cache, asks both doors.
+witness: $(VENV)/.test
+	$(BIN)/python bench/witness.py $(ARGS)
+
 # How throughput grows with workers and replicas, and a simulated fleet: make scale ARGS="--quick"
 scale: $(VENV)/.test
 	$(BIN)/python bench/scale.py $(ARGS)
@@ -81,6 +85,11 @@ suites: $(VENV)/.test
 conformance: $(VENV)/.test
 	$(BIN)/geminid models pull smollm2-135m
 	$(BIN)/python -m pytest tests/conformance --engine $(ENGINE) $(ARGS)
+
+# Runs a real vLLM before the default weights, as docs/engines.md tells: make vllm GEMINID_VLLM_PYTHON=vllm/bin/python
+vllm: $(VENV)/.test
+	$(BIN)/geminid models pull smollm2-135m
+	$(BIN)/python -m pytest -m vllm tests/deploy/vllm $(ARGS)
 
 # Installs Ray into the user's cache, deploys two replicas and kills them.
 ray: $(VENV)/.test

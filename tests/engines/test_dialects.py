@@ -256,6 +256,13 @@ def test_beside_functions_the_model_is_only_told(dialect: Any) -> None:
     assert "city" in body["messages"][0]["content"]
 
 
+@pytest.mark.parametrize(("calling", "strict"), [("AUTO", None), ("VALIDATED", True), ("ANY", True)])
+def test_vllm_is_told_where_arguments_have_to_validate(calling: str, strict: bool | None) -> None:
+    (told,) = sent(VLLM, asking(tools=Tools((LOOK_UP,), Calling[calling], frozenset({"look_up"}))))["tools"]
+
+    assert told["function"].get("strict") is strict
+
+
 def test_small_differences() -> None:
     must_call = Tools((LOOK_UP,), Calling.ANY, frozenset({"look_up"}))
 

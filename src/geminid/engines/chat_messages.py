@@ -44,8 +44,8 @@ def in_native_format(turns: Sequence[Turn], defuser: Defuser, *, audio_url: bool
     ]
 
 
-def functions(tools: Tools) -> list[Body]:
-    """What may be called, as ``tools``."""
+def functions(tools: Tools, *, strict: bool = False) -> list[Body]:
+    """What may be called, as ``tools``. ``strict``: only with arguments that validate."""
     return [
         {
             "type": "function",
@@ -53,6 +53,7 @@ def functions(tools: Tools) -> list[Body]:
                 "name": function.name,
                 "description": function.description,
                 "parameters": function.parameters,
+                **({"strict": True} if strict else {}),
             },
         }
         for function in tools.callable

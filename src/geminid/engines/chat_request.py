@@ -148,7 +148,8 @@ class Writer:
         return {name: value for name, value in sent.items() if value is not None}
 
     def _native_tools(self, tools: Tools) -> Body:
-        functions = chat_messages.functions(self._defuser.tools(tools))
+        strict = self.dialect.strict_functions and tools.calling is not Calling.AUTO
+        functions = chat_messages.functions(self._defuser.tools(tools), strict=strict)
         choice: object = "required" if _only_calls(tools) else "auto"
         if self.dialect.named_choice and _only_calls(tools) and len(tools.callable) == 1:
             choice = {"type": "function", "function": {"name": tools.callable[0].name}}

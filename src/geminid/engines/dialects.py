@@ -84,7 +84,8 @@ class Dialect:
     by data URL, as pictures do, and not as OpenAI's ``input_audio``.
 
     ``constrains_beside_tools``: a constraint of the text leaves calls alone; elsewhere the model is only told.
-    ``named_choice``: a function can be named that must be called. ``open_top_p``: topP must be less than 1.
+    ``named_choice``: a function can be named that must be called. ``strict_functions``: arguments are held to the
+    schema of a function that says ``strict``, and only there. ``open_top_p``: topP must be less than 1.
     ``keeps_prefixes``: what was read once is read faster the next time. ``salt`` is the field that keeps prompts
     of one tenant from those of another. ``assumed_window`` is that of a server that tells none;
     ``window_later``: it tells it once the model is loaded.
@@ -113,6 +114,7 @@ class Dialect:
     audio_url: bool = False
     constrains_beside_tools: bool = True
     named_choice: bool = True
+    strict_functions: bool = False
     open_top_p: bool = False
     keeps_prefixes: bool = False
     salt: str | None = None
@@ -173,6 +175,8 @@ VLLM = Dialect(
     constraining=Constraining.STRUCTURED_OUTPUTS,
     # It holds calls to it as well as text: https://github.com/vllm-project/vllm/issues/39929
     constrains_beside_tools=False,
+    # Without it even a call that is required has arguments of any kind: https://github.com/vllm-project/vllm/pull/56268
+    strict_functions=True,
     reasoning=Reasoning.TEMPLATE,
     # Since 0.5.5, which knew no ``input_audio``.
     audio_url=True,
