@@ -44,8 +44,8 @@ LINE_BYTES: Final = 1 << 24
 
 _GARBAGE: Final = (20_000, 2, 50)
 """New objects after which the collector looks for cycles, how many such looks make one that looks further, and how
-many of those one that looks everywhere, which with thousands of streams takes half a second. By Python's own figures
-it comes with every quarter that they grow by."""
+many of those one that looks everywhere, which with thousands of streams takes half a second. By Python's own
+figures it comes with every quarter that they grow by."""
 
 
 class Order(msgspec.Struct, frozen=True, tag=True):
