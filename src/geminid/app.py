@@ -255,7 +255,9 @@ class App:
             await self._recorder.start()
         await self._uploads.clean()
         await self._works.open()
-        self._tls = TlsListener(  # it reads its files before anybody is let in
+        await self.listener.start()
+        await self.grpc.start()
+        self._tls = TlsListener(
             self.listener.connect,
             self.grpc.inward,
             host=server.host,
@@ -264,8 +266,6 @@ class App:
             limits=TlsLimits(drain_seconds=server.drain_seconds),
             shared=self._place.tls if self._place else None,
         )
-        await self.listener.start()
-        await self.grpc.start()
         await self._tls.start()
         await self.start_engines()
 

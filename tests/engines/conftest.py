@@ -205,7 +205,8 @@ def _constraint(json: dict[str, Any] | None = None, choice: list[str] | None = N
 
 
 def _tools(tools: list[Any], choice: Any) -> Tools:
-    functions = tuple(Function(**tool["function"]) for tool in tools)
+    told = [{key: value for key, value in tool["function"].items() if key != "strict"} for tool in tools]
+    functions = tuple(Function(**function) for function in told)
     calling = Calling.AUTO if choice == "auto" else Calling.ANY
     return Tools(functions, calling, frozenset(function.name for function in functions))
 
