@@ -268,7 +268,7 @@ async def test_the_app_of_a_refused_request_sees_a_disconnect(serve_http: Any, c
         await answer(send, b"too late")
         seen.append("answered")
 
-    server = serve_http(late, Limits(body_bytes=1000))
+    server = serve_http(late, Limits(body_bytes=1000), drain_seconds=5)
     client = await connect_raw(server)
     await client.send(CHUNKED[:-2] + b"Expect: 100-continue\r\n\r\n" + b"7d0\r\n" + bytes(2000))
     assert (await client.response()).status == 400
