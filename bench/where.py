@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import json
 import os
 import platform
@@ -22,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +32,7 @@ from rich.table import Table
 import loadgen
 from gateways.running import upstream
 from overhead import PATH, cpu_seconds, server
+from programs import running
 
 PARTS = {
     "the HTTP client towards the engine: aiohttp": r"(aiohttp|multidict|yarl|frozenlist|async_timeout)/",
@@ -128,18 +127,6 @@ async def profile(port: int, request: bytes, pid: int, program: str, seconds: in
         return out.read_text()
 
 
-@contextlib.contextmanager
-def floor(engine: int) -> Iterator[tuple[int, psutil.Process]]:
-    """A ``floor.py`` before the upstream, on the server's core: its port, and the process."""
-    command = ["taskset", "-c", "0", sys.executable, str(Path(__file__).with_name("floor.py")), str(engine)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline()), psutil.Process(process.pid)
-        finally:
-            process.terminate()
-
-
 async def main(seconds: int, program: str) -> None:
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
@@ -150,7 +137,7 @@ async def main(seconds: int, program: str) -> None:
         with server(*flags, core=0, env={"GEMINID_STATE": state}) as (port, process):
             for load in LOADS:
                 console.print(await table(load, port, process, program, seconds))
-        with floor(engine) as (port, process):
+        with running("floor.py", str(engine), core=0) as ((port,), process):
             for load in LOADS:
                 cost = await costs(load, port, process, seconds)
                 console.print(f"{load.title}, handed on unread by the same libraries: {cost:.1f} {load.unit}")

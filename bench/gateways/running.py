@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +20,8 @@ import psutil
 
 import loadgen
 from gateways.base import Format, Gateway, Order, Start, Unavailable
+from programs import pinned, running
 
-UPSTREAM = Path(__file__).parent.parent / "chat_upstream.py"
 _START_SECONDS = 90.0
 _STOP_SECONDS = 10
 _WORDS = 16
@@ -52,13 +51,8 @@ class Running:
 @contextlib.contextmanager
 def upstream(core: int | None) -> Iterator[int]:
     """The port of a ``chat_upstream.py`` that runs as long as the block."""
-    started = subprocess.Popen([*_pinned(core), sys.executable, UPSTREAM], stdout=subprocess.PIPE, text=True)
-    try:
-        assert started.stdout is not None
-        yield int(started.stdout.readline())
-    finally:
-        started.terminate()
-        started.wait(_STOP_SECONDS)
+    with running("chat_upstream.py", core=core) as ((port,), _):
+        yield port
 
 
 @contextlib.asynccontextmanager
@@ -68,7 +62,7 @@ async def serving(
     """A gateway that answers in one of its formats at least. Raises Unavailable."""
     start = _start(program, upstream_port, folder)
     environment = {"HOME": str(folder), **gateway.environment(start)}
-    with _process([*_pinned(core), *map(str, gateway.command(start))], environment, folder) as process:
+    with _process([*pinned(core), *map(str, gateway.command(start))], environment, folder) as process:
         running = Running(gateway, start.port, psutil.Process(process.pid))
         began = time.monotonic()
         while refusal := await _first_refusal(running):
@@ -143,10 +137,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _last_words(folder: Path) -> str:
     lines = [line for line in (folder / "log").read_text(errors="replace").splitlines() if line.strip()]
     return lines[-1][:300] if lines else "it printed nothing"
-
-
-def _pinned(core: int | None) -> list[str]:
-    return ["taskset", "-c", str(core)] if core is not None else []
 
 
 def _free_port() -> int:

@@ -16,9 +16,10 @@ import psutil
 from rich.table import Table
 
 from gateways.machine import busy_seconds
+from programs import running
 from scaling.arrivals import Answer, Arrivals, Objective, Plan, Talks, Work
 from scaling.engine import LLAMA_70B
-from scaling.processes import STREAM, Door, console, own_seconds, pool_of, running, serving
+from scaling.processes import STREAM, Door, console, own_seconds, pool_of, serving
 
 STREAMS = 156
 """At the same time on each replica, on the average: 10,000 on 64."""

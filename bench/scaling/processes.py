@@ -19,10 +19,10 @@ import psutil
 from rich.console import Console
 
 import loadgen
+from programs import pinned
 
 PATH = "/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash"
 UNARY, STREAM = f"{PATH}:generateContent", f"{PATH}:streamGenerateContent?alt=sse"
-BENCH = Path(__file__).parent.parent
 
 console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
 
@@ -54,7 +54,7 @@ def serving(workers: int, engine: str, core: int | None = None) -> Iterator[Door
         command += ["--port", "0", "--grpc-port", "0", "--tls-port", "0"]
         environment = os.environ | {"GEMINID_STATE": folder, "NO_COLOR": "1"}
         with log.open("w") as errors:
-            process = subprocess.Popen([*_pinned(core), *command], stderr=errors, env=environment)
+            process = subprocess.Popen([*pinned(core), *command], stderr=errors, env=environment)
         try:
             while not log.read_text().endswith("ready\n"):
                 if process.poll() is not None:
@@ -74,23 +74,6 @@ def _report(log: Path) -> None:
     said = log.read_text().partition("ready\n")[2].splitlines()
     for line in said[:5]:
         console.print(f"the server said, {len(said)} lines in all: {line}", markup=False)
-
-
-@contextlib.contextmanager
-def running(program: str, *arguments: str, core: int | None = None) -> Iterator[tuple[list[int], psutil.Process]]:
-    """A program of this folder, and the ports that it prints."""
-    command = [*_pinned(core), sys.executable, str(BENCH / program), *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout is not None
-        yield [int(port) for port in process.stdout.readline().split()], psutil.Process(process.pid)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _pinned(core: int | None) -> list[str]:
-    return ["taskset", "-c", str(core)] if core is not None else []
 
 
 def pool_of(ports: Sequence[int], dialect: str) -> str:

@@ -17,7 +17,8 @@ from geminid.engines.pool.policy import DEFAULT
 from geminid.engines.pool.replica import Replica
 from geminid.engines.scripted import Scripted
 from geminid.generation import Generation, Text, Turn
-from scaling.processes import STREAM, UNARY, Door, on_core, pool_of, question, running, serving
+from programs import running
+from scaling.processes import STREAM, UNARY, Door, on_core, pool_of, question, serving
 
 WORDS, CHUNKS = 16, 200
 """Of a short answer, and of a stream, a word to a chunk."""

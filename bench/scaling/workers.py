@@ -13,7 +13,8 @@ from pathlib import Path
 from rich.table import Table
 
 import loadgen
-from scaling.processes import STREAM, UNARY, Door, own_seconds, question, running, serving
+from programs import running
+from scaling.processes import STREAM, UNARY, Door, own_seconds, question, serving
 
 CHUNKS = 200
 """Of a long answer."""

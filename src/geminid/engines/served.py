@@ -13,8 +13,8 @@ from geminid import errors
 from geminid.engines.base import Capabilities
 from geminid.engines.bounds import Bounds, bounds_of
 from geminid.engines.dialects import Dialect, Reasoning
-from geminid.engines.server_answers import BUSY, Models
-from geminid.engines.server_details import Details, details, tells
+from geminid.engines.server_answers import Models
+from geminid.engines.server_details import Details, answer, details, tells
 from geminid.engines.upstream import Upstream
 
 
@@ -49,11 +49,8 @@ class Served:
         if self.model and self.context_tokens and None not in (self.sees, self.hears) and not tells(dialect):
             self.complete = True
             return dialect
-        status, body = await upstream.get(upstream.v1 + "/models")
-        if status in BUSY:
-            raise errors.Unavailable(errors.UNAVAILABLE)
         try:
-            models = msgspec.json.decode(body, type=Models).data if status == 200 else []
+            models = msgspec.json.decode(await answer(upstream, upstream.v1 + "/models"), type=Models).data
         except msgspec.DecodeError:
             models = []
         found = next((model for model in models if self.model in ("", model.id)), None)

@@ -9,9 +9,6 @@ from typing import Any
 
 import msgspec
 
-BUSY = frozenset({429, 503})
-"""The statuses of a server that will tell later."""
-
 
 class _Meta(msgspec.Struct):
     n_ctx: int | None = None

@@ -14,7 +14,7 @@ import msgspec
 
 from geminid import errors
 from geminid.engines.dialects import LLAMA, LMSTUDIO, OLLAMA, SGLANG, TGI, Dialect
-from geminid.engines.server_answers import BUSY, Model, TokenPiece, Tokens
+from geminid.engines.server_answers import Model, TokenPiece, Tokens
 from geminid.engines.upstream import Upstream
 
 
@@ -92,12 +92,9 @@ async def _tokens(upstream: Upstream, texts: Sequence[str], *, read: bool) -> di
     ``read``: control tokens are read as such.
     """
     asked = {"content": texts, "add_special": False, "parse_special": read, "with_pieces": True}
-    status, answer = await upstream.get(upstream.root + "/tokenize", asked)
-    if status in BUSY:
-        raise errors.Unavailable(errors.UNAVAILABLE)
     try:
-        told = msgspec.json.decode(answer, type=Tokens).tokens if status == 200 else []
-        tokens = msgspec.convert(told, list[TokenPiece])
+        told = msgspec.json.decode(await answer(upstream, upstream.root + "/tokenize", asked), type=Tokens)
+        tokens = msgspec.convert(told.tokens, list[TokenPiece])
     except msgspec.DecodeError:
         return {}
     return {token.piece: token.id for token in tokens if isinstance(token.piece, str)}
@@ -143,13 +140,22 @@ _ASK: Mapping[str, Callable[[Upstream, str], Awaitable[Details]]] = {
 }
 
 
+_BUSY = frozenset({429, 503})
+"""The statuses of a server that will tell later."""
+
+
+async def answer(upstream: Upstream, url: str, body: Mapping[str, object] | None = None) -> bytes:
+    """What a route answers with; nothing where there is none. Raises Unavailable, also where it is busy."""
+    status, told = await upstream.get(url, body)
+    if status in _BUSY:
+        raise errors.Unavailable(errors.UNAVAILABLE)
+    return told if status == 200 else b""
+
+
 async def _object(upstream: Upstream, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
     """The JSON object that a route answers with; empty where there is no such route. Raises Unavailable."""
-    status, answer = await upstream.get(upstream.root + path, body)
-    if status in BUSY:
-        raise errors.Unavailable(errors.UNAVAILABLE)
     try:
-        told = msgspec.json.decode(answer) if status == 200 else {}
+        told = msgspec.json.decode(await answer(upstream, upstream.root + path, body))
     except msgspec.DecodeError:
         return {}
     return told if isinstance(told, dict) else {}

@@ -19,7 +19,7 @@ from typing import TypeAlias, TypeVar
 
 from geminid import errors
 from geminid.engines.base import Capabilities, Engine, Health, State
-from geminid.engines.pool.attempt import ELSEWHERE, Attempt
+from geminid.engines.pool.attempt import AT_FAULT, ELSEWHERE, Attempt
 from geminid.engines.pool.hedge import begin
 from geminid.engines.pool.placing import Placing, Prompt, affinity, number_of
 from geminid.engines.pool.policy import DEFAULT, Policy
@@ -35,8 +35,6 @@ _T = TypeVar("_T")
 
 Factory: TypeAlias = Callable[[], Engine]
 
-_AT_FAULT = (errors.Unavailable, errors.Internal)
-"""What speaks against a replica."""
 
 _FIRST_OUTPUT = 256
 _WEIGHT = 1 / 32
@@ -139,7 +137,7 @@ class Pool:
             async for event in attempt.rest:
                 attempt.heard(event)
                 yield event
-        except _AT_FAULT:
+        except AT_FAULT:
             self._blame(attempt.replica)
             raise
         finally:
@@ -185,7 +183,7 @@ class Pool:
 
     def _failed(self, replica: Replica, error: errors.ApiError, tried: list[Replica]) -> None:
         tried.append(replica)
-        if isinstance(error, _AT_FAULT):
+        if isinstance(error, AT_FAULT):
             self._blame(replica)
         _log.info("a call failed at replica %d (%s)", replica.number, error.code.name)
 

@@ -6,7 +6,10 @@ from geminid import errors
 from geminid.engines.pool.replica import Replica, Work
 from geminid.generation import Event, Generation
 
-ELSEWHERE = (errors.Unavailable, errors.Internal, errors.ResourceExhausted)
+AT_FAULT = (errors.Unavailable, errors.Internal)
+"""What speaks against a replica."""
+
+ELSEWHERE = (*AT_FAULT, errors.ResourceExhausted)
 """What another replica may do better."""
 
 
