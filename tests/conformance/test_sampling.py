@@ -70,7 +70,7 @@ def first_tokens(server: Any, top_k: int) -> set[int]:
 
 
 def test_top_k_leaves_the_most_likely_tokens(llama: Any) -> None:
-    told = ask(llama, maxOutputTokens=1, responseLogprobs=True, logprobs=5)
+    told = ask(llama, temperature=0, maxOutputTokens=1, responseLogprobs=True, logprobs=5)
     (place,) = told["logprobsResult"]["topCandidates"]
     likely = [one["tokenId"] for one in place["candidates"]]
 
