@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import shutil
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from geminid.cli.db import app
-from geminid.storage.records import CachedContentRecord
+from geminid.storage.blob_folder import BlobFolder
+from geminid.storage.blobbed_contents import BLOB_BYTES, BlobbedCachedContents
+from geminid.storage.records import CachedContentRecord, CachedContents
 from geminid.storage.sql.database import SCHEMA, open_database
 
 NOW = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
+LARGE = bytes(BLOB_BYTES + 1)
 
 
 @pytest.fixture
@@ -25,11 +29,13 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "state"
 
 
-async def keep(url: str, id_: str) -> None:
+async def keep(url: str, id_: str, body: bytes = b"body", blobs: Path | None = None) -> None:
     database = await open_database(url)
-    await database.cached_contents.create(
-        CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1)), b"body"
-    )
+    contents: CachedContents = database.cached_contents
+    if blobs:
+        contents = blobbed = BlobbedCachedContents(database.cached_contents, BlobFolder(blobs))
+        await blobbed.open()
+    await contents.create(CachedContentRecord(id_, "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1)), body)
     await database.aclose()
 
 
@@ -53,6 +59,25 @@ def test_check_back_up_and_restore(state: Path, tmp_path: Path) -> None:
     )
     assert (restored.exit_code, restored.output) == (0, f"restored {state}/geminid.db\n")
     assert after.output == place + "cached_contents: 1\nshares: 0\nusage_records: 0\nsound\n"
+
+
+def test_a_backup_holds_what_is_too_large_for_the_database(state: Path, tmp_path: Path) -> None:
+    blobs, backup = tmp_path / "elsewhere", tmp_path / "backup.db"
+    asyncio.run(keep(f"sqlite:///{state}/geminid.db", "2", LARGE, blobs))
+    config = tmp_path / "geminid.toml"
+    config.write_text(f'[storage]\nblobs = "{blobs}"\n')
+
+    refused = run("backup", str(backup))
+    wrote = run("--config", str(config), "backup", str(backup))
+    sound = run("--config", str(config), "check")
+    shutil.rmtree(blobs)
+    lost = run("--config", str(config), "check")
+
+    assert refused.exit_code == 1
+    assert refused.stderr.startswith("geminid: The body of the cached content 2 is not there: it is the blob ")
+    assert wrote.exit_code == sound.exit_code == 0
+    assert backup.stat().st_size > len(LARGE)
+    assert (lost.exit_code, lost.stderr.count("is missing")) == (1, 1)
 
 
 def test_what_is_not_there_is_told_in_a_line(state: Path, tmp_path: Path) -> None:

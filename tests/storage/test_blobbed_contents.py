@@ -135,6 +135,17 @@ async def test_a_blob_goes_with_its_row(contents: BlobbedCachedContents, blobs: 
     assert list(await blobs.names()) == [(await kept(contents)).blob]
 
 
+async def test_what_is_missing_is_told(contents: BlobbedCachedContents, blobs: Watched) -> None:
+    assert list(await contents.missing()) == []
+    await contents.create(CONTENT, LARGE)
+    await contents.create(replace(CONTENT, id="2"), LARGE)
+    lost = (await kept(contents, "2")).blob
+
+    await blobs.delete(lost)
+
+    assert list(await contents.missing()) == [lost]
+
+
 async def test_without_a_blob_there_is_no_row(contents: BlobbedCachedContents, blobs: Watched) -> None:
     blobs.fails = True
 

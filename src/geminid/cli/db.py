@@ -1,21 +1,25 @@
 """``geminid db``: the database of cached contents, usage and quotas, looked through, copied and put back.
 
-The work is done in ``geminid.storage.sql``. A server that runs goes on meanwhile.
+The work is done in ``geminid.storage``. A server that runs goes on meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 import typer
 
 from geminid.cli import options
 from geminid.cli.reported import reported
+from geminid.settings import SettingsError, Storage, load
 
 if TYPE_CHECKING:
+    from geminid.storage.blobs import Blobs
     from geminid.storage.sql.database import Checked
 
 app = typer.Typer(help="Check, back up and restore the database.", no_args_is_help=True)
@@ -32,15 +36,19 @@ def db(
             envvar="GEMINID_DATABASE",
             metavar="URL",
             help="sqlite:///FILE or postgresql://USER@HOST/NAME.",
-            show_default="geminid.db in the folder of the state",
+            show_default="that of the settings, or geminid.db in the folder of the state",
         ),
     ] = "",
+    config: options.Config = None,
     state: options.State = None,
 ) -> None:
     """Check, back up and restore the database."""
     from geminid.storage.durable import state_folder
 
-    context.obj = database or f"sqlite:///{(state or state_folder()) / 'geminid.db'}"
+    with reported(SettingsError):
+        storage = load(config).storage
+    url = database or storage.url or f"sqlite:///{(state or state_folder()) / 'geminid.db'}"
+    context.obj = msgspec.structs.replace(storage, url=url)
 
 
 @app.command()
@@ -60,11 +68,9 @@ def check(context: typer.Context) -> None:
 
 @app.command()
 def backup(context: typer.Context, file: Backup) -> None:
-    """Write a copy of a SQLite database to a new file."""
+    """Write a copy of a SQLite database to a new file, with what it keeps as blobs beside it or in a bucket."""
     with _reported():
-        from geminid.storage.sql import database, sqlite_copies
-
-        sqlite_copies.backup(database.sqlite_file(context.obj), file)
+        asyncio.run(_backup(context.obj, file))
     typer.echo(f"wrote {file}")
 
 
@@ -74,19 +80,44 @@ def restore(context: typer.Context, file: Backup) -> None:
     with _reported():
         from geminid.storage.sql import database, sqlite_copies
 
-        path = database.sqlite_file(context.obj)
+        path = database.sqlite_file(context.obj.url)
         sqlite_copies.restore(path, file)
     typer.echo(f"restored {path}")
 
 
-async def _check(url: str) -> Checked:
+async def _check(storage: Storage) -> Checked:
+    from geminid.storage.blobbed_contents import BlobbedCachedContents
     from geminid.storage.sql.database import open_database
 
-    database = await open_database(url, upgrade=False)
+    blobs = _blobs(storage)
+    database = await open_database(storage.url, upgrade=False)
     try:
-        return await database.check()
+        checked = await database.check()
+        if blobs is None or checked.problems:
+            return checked
+        missing = await BlobbedCachedContents(database.cached_contents, blobs).missing()
+        problems = [f"The blob {name} is missing: a cached content has lost its body." for name in sorted(missing)]
+        return dataclasses.replace(checked, problems=problems)
     finally:
         await database.aclose()
+
+
+async def _backup(storage: Storage, file: Path) -> None:
+    from geminid.storage.sql import database, sqlite_copies
+
+    path = database.sqlite_file(storage.url)
+    blobs, loop = _blobs(storage), asyncio.get_running_loop()
+
+    def blob(name: str) -> bytes | None:
+        return asyncio.run_coroutine_threadsafe(blobs.get(name), loop).result() if blobs else None
+
+    await asyncio.to_thread(sqlite_copies.backup, path, file, blob)
+
+
+def _blobs(storage: Storage) -> Blobs | None:
+    from geminid.build.stores import blobs_of
+
+    return blobs_of(storage, storage.url)
 
 
 def _reported() -> contextlib.AbstractContextManager[None]:

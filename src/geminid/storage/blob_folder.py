@@ -128,6 +128,8 @@ class BlobFolder:
             return [entry.name for entry in self._entries() if before is None or _older(entry, before)]
 
     def _entries(self) -> Iterator[os.DirEntry[str]]:
+        if not self._root.exists():  # no server has opened it, or it is lost
+            return
         for shard in os.scandir(self._root):
             if shard.is_dir():
                 yield from (entry for entry in os.scandir(shard) if NAME.fullmatch(entry.name))

@@ -130,6 +130,13 @@ class BlobbedCachedContents:
         await self._remove(orphans)
         return len(orphans)
 
+    async def missing(self) -> Collection[str]:
+        """The blobs that rows name and that are not there."""
+        if not (named := set(await self._rows.blobs())):
+            return []
+        absent = named.difference(await self._blobs.names())
+        return absent.intersection(await self._rows.blobs())  # some may have been deleted in between
+
     async def aclose(self) -> None:
         await self._blobs.aclose()
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, create_engine, inspect, make_url
 
 from geminid.service.cache_bodies import summary_in, unpack, usage_in
 from geminid.storage.base import StorageError
-from geminid.storage.sql import migrate
+from geminid.storage.sql import migrate, sqlite_copies
 from geminid.storage.sql.database import Database, open_database
 from geminid.storage.sql.schema import SCHEMA, VERSION_TABLE, metadata
 
@@ -80,6 +80,15 @@ def migrate_to(url: str, revision: str) -> None:
 
 
 MOMENT = dt.datetime(2026, 1, 2, 3, 4, 5, 600_007, tzinfo=dt.UTC)
+
+
+async def test_the_first_schema_can_be_backed_up(tmp_path: Path) -> None:
+    migrate_to(f"sqlite:///{tmp_path}/old.db", "0001")
+
+    sqlite_copies.backup(tmp_path / "old.db", tmp_path / "backup.db", lambda name: None)
+    sqlite_copies.restore(tmp_path / "new.db", tmp_path / "backup.db")
+
+    await (await open_database(f"sqlite:///{tmp_path}/new.db", upgrade=False)).aclose()
 
 
 async def test_caches_of_the_first_schema_can_be_used(url: str, open_: Open) -> None:

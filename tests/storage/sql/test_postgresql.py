@@ -35,15 +35,6 @@ async def test_the_short_name_of_the_scheme_is_taken(postgresql: Any, open_: Ope
     assert (await database.check()).rows == {"buckets": 0, "cached_contents": 0, "shares": 0, "usage_records": 0}
 
 
-async def test_backups_are_left_to_pg_dump(postgresql: Any, open_: Open, tmp_path: Path) -> None:
-    database = await open_(postgresql.new_database())
-
-    with pytest.raises(StorageError, match="pg_dump"):
-        await database.backup(tmp_path / "backup.db")
-    with pytest.raises(StorageError, match="pg_restore"):
-        await database.restore(tmp_path / "backup.db")
-
-
 async def test_it_is_unavailable_while_the_server_is_away_and_goes_on_after(postgresql: Any, open_: Open) -> None:
     database = await open_(postgresql.new_database())
     await database.cached_contents.create(CONTENT, b"body")

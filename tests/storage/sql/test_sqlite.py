@@ -10,6 +10,8 @@ import sqlite3
 import stat
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,10 @@ def write(path: Path, data: bytes) -> None:
 
 def read(path: Path) -> bytes:
     return path.read_bytes()
+
+
+def no_blobs(name: str) -> None:
+    """Nothing is a blob here."""
 
 
 async def ids(database: Database) -> list[str]:
@@ -165,10 +171,12 @@ async def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 # Backups.
 
 
-async def test_a_backup_is_of_what_was_committed_and_stands_alone(database: Database, tmp_path: Path) -> None:
+async def test_a_backup_is_of_what_was_committed_and_stands_alone(
+    database: Database, file: Path, tmp_path: Path
+) -> None:
     await database.cached_contents.create(content("1"), BODY)
 
-    await database.backup(tmp_path / "backup.db")
+    sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
     await database.cached_contents.create(content("2"), BODY)
 
     assert stat.S_IMODE((tmp_path / "backup.db").stat().st_mode) == 0o600
@@ -177,21 +185,21 @@ async def test_a_backup_is_of_what_was_committed_and_stands_alone(database: Data
         assert copy.execute("SELECT id FROM cached_contents").fetchall() == [("1",)]
 
 
-async def test_a_backup_does_not_replace_a_file(database: Database, tmp_path: Path) -> None:
+async def test_a_backup_does_not_replace_a_file(database: Database, file: Path, tmp_path: Path) -> None:
     (tmp_path / "backup.db").write_text("precious")
 
     with pytest.raises(StorageError, match=r"backup\.db exists already"):
-        await database.backup(tmp_path / "backup.db")
+        sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
 
     assert (tmp_path / "backup.db").read_text() == "precious"
 
 
-async def test_a_server_that_runs_sees_what_is_restored(database: Database, tmp_path: Path) -> None:
+async def test_a_server_that_runs_sees_what_is_restored(database: Database, file: Path, tmp_path: Path) -> None:
     await database.cached_contents.create(content("1"), BODY)
-    await database.backup(tmp_path / "backup.db")
+    sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
     await database.cached_contents.create(content("2"), BODY)
 
-    await database.restore(tmp_path / "backup.db")
+    sqlite_copies.restore(file, tmp_path / "backup.db")
 
     assert await ids(database) == ["1"]
     await database.cached_contents.create(content("3"), BODY)
@@ -200,14 +208,62 @@ async def test_a_server_that_runs_sees_what_is_restored(database: Database, tmp_
 
 
 async def test_a_backup_is_restored_where_there_is_nothing(
-    database: Database, tmp_path: Path, open_: Open
+    database: Database, file: Path, tmp_path: Path, open_: Open
 ) -> None:
     await database.cached_contents.create(content("1"), BODY)
-    await database.backup(tmp_path / "backup.db")
+    sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
 
     sqlite_copies.restore(tmp_path / "new" / "geminid.db", tmp_path / "backup.db")
 
     assert await ids(await open_(f"sqlite:///{tmp_path}/new/geminid.db")) == ["1"]
+
+
+async def with_blob(database: Database, id_: str, name: str) -> None:
+    await database.cached_contents.create(replace(content(id_), blob=name), b"")
+
+
+async def test_a_backup_holds_what_is_in_blobs(
+    database: Database, file: Path, tmp_path: Path, open_: Open
+) -> None:
+    await with_blob(database, "1", "first")
+    await with_blob(database, "2", "second")
+
+    sqlite_copies.backup(file, tmp_path / "backup.db", {"first": b"one", "second": b"two"}.get)
+
+    assert sorted(os.listdir(tmp_path)) == ["backup.db", "state"]
+    sqlite_copies.restore(tmp_path / "new" / "geminid.db", tmp_path / "backup.db")
+    contents = (await open_(f"sqlite:///{tmp_path}/new/geminid.db")).cached_contents
+    records = sorted(await contents.list("p", "l", NOW, size=9), key=attrgetter("id"))
+    assert [(record.id, record.blob, await contents.body(record)) for record in records] == [
+        ("1", "", b"one"),
+        ("2", "", b"two"),
+    ]
+
+
+async def test_a_backup_without_a_blob_that_is_needed_is_refused(
+    database: Database, file: Path, tmp_path: Path
+) -> None:
+    await with_blob(database, "1", "first")
+
+    with pytest.raises(StorageError, match=r"body of the cached content 1 is not there: it is the blob first"):
+        sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
+
+    assert os.listdir(tmp_path) == ["state"]
+
+
+async def test_what_is_deleted_while_it_is_backed_up_is_not_in_the_backup(
+    database: Database, file: Path, tmp_path: Path
+) -> None:
+    await with_blob(database, "1", "first")
+
+    def deleted(name: str) -> None:
+        with closing(sqlite3.connect(file)) as other, other:
+            other.execute("DELETE FROM cached_contents")
+
+    sqlite_copies.backup(file, tmp_path / "backup.db", deleted)
+
+    with closing(sqlite3.connect(tmp_path / "backup.db")) as copy:
+        assert copy.execute("SELECT count(*) FROM cached_contents").fetchone() == (0,)
 
 
 async def test_a_damaged_database_is_replaced_and_kept(
@@ -215,7 +271,7 @@ async def test_a_damaged_database_is_replaced_and_kept(
 ) -> None:
     first = await open_database(sqlite_url)
     await first.cached_contents.create(content("1"), BODY)
-    await first.backup(tmp_path / "backup.db")
+    sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
     await first.aclose()
     write(file, DIARY)
 
@@ -237,16 +293,16 @@ async def test_a_damaged_database_is_replaced_and_kept(
     ids=["noise", "empty", "missing", "torn", "newer"],
 )
 async def test_what_is_no_sound_backup_is_not_restored(
-    database: Database, tmp_path: Path, spoil: Callable[[Path], object], words: str
+    database: Database, file: Path, tmp_path: Path, spoil: Callable[[Path], object], words: str
 ) -> None:
     for number in range(20):
         await database.cached_contents.create(content(f"{number}"), BODY)
-    await database.backup(tmp_path / "backup.db")
+    sqlite_copies.backup(file, tmp_path / "backup.db", no_blobs)
     await database.cached_contents.create(content("after"), BODY)
     spoil(tmp_path / "backup.db")
 
     with pytest.raises(StorageError, match=words):
-        await database.restore(tmp_path / "backup.db")
+        sqlite_copies.restore(file, tmp_path / "backup.db")
 
     assert len(await ids(database)) == 21
 

@@ -17,7 +17,6 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from geminid.storage.base import StorageError
 from geminid.storage.blobbed_contents import Rows
 from geminid.storage.records import Shares, SweptBuckets, UsageRecords
-from geminid.storage.sql import sqlite_copies
 from geminid.storage.sql.buckets import SqlBuckets
 from geminid.storage.sql.cached_contents import SqlCachedContents
 from geminid.storage.sql.connections import Connections, told
@@ -57,14 +56,6 @@ class Database:
     async def check(self) -> Checked:
         """Reads all of it. Raises Unavailable where it cannot be reached."""
         return await self._connections.read(self._checked)
-
-    async def backup(self, path: Path) -> None:
-        """Writes a copy to ``path`` while work goes on. Raises StorageError, also for PostgreSQL."""
-        await asyncio.to_thread(sqlite_copies.backup, sqlite_file(self._url), path)
-
-    async def restore(self, path: Path) -> None:
-        """Puts the content of a backup in the place of everything. Raises StorageError, also for PostgreSQL."""
-        await asyncio.to_thread(sqlite_copies.restore, sqlite_file(self._url), path)
 
     def _checked(self, connection: Connection) -> Checked:
         problems: list[str] = []

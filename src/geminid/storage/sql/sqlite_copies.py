@@ -1,7 +1,8 @@
 """Backups of a SQLite file, and their restoring, while servers use it: by SQLite's own online backup.
 
-Works on files, of whichever schema that is known here, so that also a damaged database can be replaced. Everything
-blocks. Raises StorageError. https://www.sqlite.org/backup.html
+A backup is one file: what the database keeps as blobs elsewhere is in its rows. All works on files, of whichever
+schema that is known here, so that also a damaged database can be replaced. Everything blocks. Raises StorageError.
+https://www.sqlite.org/backup.html
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import contextlib
 import os
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +21,15 @@ from geminid.storage.sql.schema import SCHEMA, VERSION_TABLE
 from geminid.storage.sql.sqlite import upgrade_file
 
 _DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_HAS_BLOBS: Final = "SELECT 1 FROM pragma_table_info('cached_contents') WHERE name = 'blob'"
+"""The first schema had none."""
 
 
-def backup(database: Path, target: Path) -> None:
-    """Writes what is committed at this moment to ``target``, one file for its owner alone, which must be new."""
+def backup(database: Path, target: Path, blob: Callable[[str], bytes | None]) -> None:
+    """Writes what is committed at this moment to ``target``, one file for its owner alone, which must be new.
+
+    ``blob`` has the blob of a name, None where there is none, which is an error unless its row goes meanwhile.
+    """
     if not database.exists():
         raise StorageError(f"There is no database at {database}.")
     if target.exists():
@@ -31,6 +37,7 @@ def backup(database: Path, target: Path) -> None:
     with _told(target), _beside(target) as copy:
         _copy(database, copy)
         _require_sound(copy)
+        _take_in_blobs(copy, database, blob)
         with copy.open("rb+") as file:
             os.fsync(file.fileno())
         copy.rename(target)
@@ -60,6 +67,32 @@ def damage(path: Path) -> list[str]:
     with contextlib.closing(_open(path)) as connection:
         lines = [str(line) for (line,) in connection.execute("PRAGMA integrity_check")]
     return [] if lines == ["ok"] else lines
+
+
+def _take_in_blobs(copy: Path, database: Path, blob: Callable[[str], bytes | None]) -> None:
+    """Has ``copy`` stand alone: large bodies are in their rows, as a server without blobs keeps them."""
+    with contextlib.closing(_open(copy)) as connection:
+        if not connection.execute(_HAS_BLOBS).fetchone():
+            return
+        connection.execute("PRAGMA journal_mode=DELETE").close()
+        connection.execute("BEGIN").close()
+        for id, name in connection.execute("SELECT id, blob FROM cached_contents WHERE blob != ''").fetchall():
+            body = blob(name)
+            if body is not None:
+                connection.execute("UPDATE cached_contents SET body = ?, blob = '' WHERE id = ?", (body, id))
+            elif _names(database, name):
+                raise StorageError(
+                    f"The body of the cached content {id} is not there: it is the blob {name}. "
+                    "Where `[storage] blobs` says where blobs are, name the settings by --config."
+                )
+            else:  # deleted since the copy was made
+                connection.execute("DELETE FROM cached_contents WHERE id = ?", (id,))
+        connection.execute("COMMIT").close()
+
+
+def _names(database: Path, blob: str) -> bool:
+    with contextlib.closing(_open(database)) as connection:
+        return connection.execute("SELECT 1 FROM cached_contents WHERE blob = ?", (blob,)).fetchone() is not None
 
 
 def _put(copy: Path, database: Path) -> None:
