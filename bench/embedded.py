@@ -4,8 +4,9 @@
 
 All variants in turns within one run, each started anew for its turn as geminid starts its child, the first as it
 really does; the figures are medians. Answers are greedy and go on for 64 tokens, prompts are read anew each time
-and have about 40 tokens, or 500. ``--weights`` adds the same model in another file. ``--openvino`` names an
-interpreter that has openvino-genai, which is asked in its own process, without HTTP.
+and have about 40 tokens, or 500. One variant has the weights as they are fetched, before they are converted;
+``--weights`` adds the same model in yet another file. ``--openvino`` names an interpreter that has openvino-genai,
+which is asked in its own process, without HTTP.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import psutil
@@ -126,14 +127,17 @@ def table(variants: Sequence[Variant], quick: bool) -> Table:
 
 def chosen(arguments: argparse.Namespace) -> list[Variant]:
     """The first is the one that the others are compared with."""
-    path = weights.cached(weights.CATALOGUE["smollm2-135m"])
-    assert path is not None, "run: geminid models pull smollm2-135m"
+    model = weights.CATALOGUE["smollm2-135m"]
+    path, fetched = weights.cached(model), weights.cached(replace(model, conversion=None))
+    if path is None or fetched is None or path == fetched:
+        sys.exit("Both files are needed, as fetched and converted: geminid models pull smollm2-135m")
     every = [Variant(name, functools.partial(llama, path, settings)) for name, settings in VARIANTS.items()]
+    every.append(Variant("weights as fetched", functools.partial(llama, fetched, {})))
     for given in arguments.weights:
         name, _, file = given.partition("=")
         every.append(Variant(f"weights {name}", functools.partial(llama, Path(file), {})))
     if arguments.openvino:
-        every.append(Variant("openvino-genai", functools.partial(openvino, path, arguments.openvino)))
+        every.append(Variant("openvino-genai", functools.partial(openvino, fetched, arguments.openvino)))
     words = arguments.only
     return [every[0], *(one for one in every[1:] if not words or any(word in one.name for word in words))]
 

@@ -84,6 +84,12 @@ def test_the_list_says_which_terms_bind() -> None:
     assert "Gemma Terms of Use: https://ai.google.dev/gemma/terms" in run().stdout
 
 
+def test_the_list_says_what_is_made_of_a_model() -> None:
+    assert (
+        "\nsmollm2-135m is served as SmolLM2-135M-Instruct.Q8_0.gguf, made of what is fetched: 144.8 MB more.\n"
+    ) in run().stdout
+
+
 def test_pull_fetches_and_prints_the_path_alone(config: str, cache: Path) -> None:
     done = run("--config", config, "pull", "mine")
 

@@ -49,9 +49,13 @@ def model(**changes: Any) -> bytes:
 
 
 @pytest.fixture
-def read(tmp_path: Path) -> Any:
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.gguf"
+
+
+@pytest.fixture
+def read(path: Path) -> Any:
     def read(content: bytes) -> gguf.Header:
-        path = tmp_path / "model.gguf"
         path.write_bytes(content)
         return gguf.read(path)
 
@@ -100,6 +104,38 @@ def test_junk_never_does_worse_than_that(read: Any, place: int, junk: bytes) -> 
 
     with suppress(gguf.BadModelFile):
         read(content[:place] + junk + content[place + len(junk) :])
+
+
+def test_where_the_tensors_are(path: Path) -> None:
+    content = model(general__file_type=3)
+    path.write_bytes(content)
+
+    with gguf.opened(path) as opened:
+        layout = gguf.layout(opened)
+
+    embedding, norm = layout.tensors
+    assert (embedding.elements, embedding.kind, embedding.offset) == (576 * 49_152, 3, 0)
+    assert (norm.elements, norm.kind, norm.offset) == (576, 0, 99)
+    assert struct.unpack_from("<IQ", content, norm.kind_at) == (0, 99)
+    assert norm.offset_at == norm.kind_at + 4
+    assert struct.unpack_from("<I", content, layout.file_type_at) == (3,)
+    assert layout.alignment == 32
+    assert layout.data_at == len(content) + -len(content) % 32
+
+
+def test_data_begin_where_the_file_says(path: Path) -> None:
+    path.write_bytes(model(general__file_type=3, general__alignment=512))
+
+    with gguf.opened(path) as opened:
+        assert gguf.layout(opened).data_at % 512 == 0
+
+
+@pytest.mark.parametrize("content", [model(), model(general__file_type=3, general__alignment=0)])
+def test_where_tensors_are_must_be_known(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+    with pytest.raises(gguf.BadModelFile), gguf.opened(path) as opened:
+        gguf.layout(opened)
 
 
 @pytest.mark.model

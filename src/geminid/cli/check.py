@@ -146,10 +146,11 @@ def _weights(name: str, settings: Settings) -> Iterator[Finding]:
         yield Finding(f"weights {name}", False, "not here yet", f"{pull} `geminid serve` does it, too.")
         yield _disk(model)
         return
-    if not weights.verify(model):
-        yield Finding(f"weights {name}", False, f"{path} is damaged", f"Delete the file. {pull}")
+    if damaged := weights.damaged(model):
+        yield Finding(f"weights {name}", False, f"{damaged[0]} is damaged", f"Delete the file. {pull}")
         return
-    yield Finding(f"weights {name}", True, str(path))
+    more = "" if weights.prepared(model) else f", of which `geminid models pull {name}` makes a faster one"
+    yield Finding(f"weights {name}", True, f"{path}{more}")
     yield _memory(path.stat().st_size + _ENGINE_OVERHEAD)
 
 
@@ -159,7 +160,7 @@ def _disk(model: Weights) -> Finding:
     folder = weights.cache_folder()
     existing = next(path for path in [folder, *folder.parents] if path.exists())
     free = shutil.disk_usage(existing).free
-    needed = 2 * (model.size or 0)
+    needed = 2 * (model.size or 0) + (model.conversion.size if model.conversion else 0)
     advice = f"Make room, or set GEMINID_CACHE to a folder with {_size(needed)} free."
     return Finding("disk", free >= needed, f"{_size(free)} free in {folder}", advice)
 

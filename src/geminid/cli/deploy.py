@@ -89,7 +89,7 @@ def _deploy(settings: Settings, wait: float) -> None:
     ray_serve.prepare(environment)
     ray_serve.checked(table)
     model = weights_here(settings)
-    if model is not None and weights.cached(model) is None:
+    if model is not None and weights.prepared(model) is None:
         pull_weights(model)
     address = _started(settings, heads, environment)
     file = _folder() / "serve.json"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -51,7 +51,7 @@ def pull(
     """Fetch a model, check it, and print the path of its file. What is here already is not fetched again."""
     with _reported():
         model = _find(context, name)
-        typer.echo(weights.cached(model) or pull_weights(model, accept_licence=accept_licence))
+        typer.echo(weights.prepared(model) or pull_weights(model, accept_licence=accept_licence))
 
 
 @app.command()
@@ -115,17 +115,23 @@ def _show(known: Iterable[Weights]) -> None:
     for heading in ("LICENCE", "SEES", "CACHED"):
         table.add_column(heading)
     table.add_column("SOURCE", overflow="fold")
-    terms = {}
-    for model in known:
+    listed = list(known)
+    for model in listed:
         table.add_row(*_row(model))
-        if model.licence.accept:
-            terms[model.licence.name] = model.licence.url
     console = Console(width=None if sys.stdout.isatty() else _FILE_COLUMNS, highlight=False, markup=False)
     console.print(table)
+    for line in _footnotes(listed):
+        console.print(line, soft_wrap=True)
+
+
+def _footnotes(models: Sequence[Weights]) -> Iterator[str]:
+    terms = {model.licence.name: model.licence.url for model in models if model.licence.accept}
     if terms:
-        console.print("\n* Whoever fetches these agrees to their terms:")
-        for name, url in terms.items():
-            console.print(f"  {name}: {url}", soft_wrap=True)
+        yield "\n* Whoever fetches these agrees to their terms:"
+        yield from (f"  {name}: {url}" for name, url in terms.items())
+    for model in models:
+        if made := model.conversion:
+            yield f"\n{model.name} is served as {made.file_name}, made of what is fetched: {size(made.size)} more."
 
 
 def _row(model: Weights) -> list[str]:

@@ -67,7 +67,7 @@ def fetch(settings: Settings) -> None:
     from geminid.engines import weights
 
     for model in used_weights(settings):
-        if weights.cached(model) is None or model.source.startswith("file:"):
+        if weights.prepared(model) is None or model.source.startswith("file:"):
             pull_weights(model)
 
 

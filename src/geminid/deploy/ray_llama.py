@@ -63,7 +63,7 @@ class LlamaReplica:
 def _job(options: LlamaOptions) -> Job:
     """With the model's files on this node. Raises WeightsError."""
     model = options.weights
-    path = weights.cached(model) or weights.fetch(model)
+    path = weights.prepared(model) or weights.fetch(model)
     projector = Path(options.projector) if options.projector else weights.projector_path(model)
     return Job(path, projector, options.threads, options.slots, options.context_tokens)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ def showing(*shown: Shown, **more: Any) -> Generation:
     )
 
 
+async def likelihoods(engine: Llama, generation: Generation) -> list[float]:
+    """The log probability of each token of the answer."""
+    told = replace(generation, sampling=replace(generation.sampling, logprobs=0))
+    deltas = [event async for event in engine.generate(told) if isinstance(event, Delta)]
+    return [place.chosen.logprob for delta in deltas for place in delta.logprobs]
+
+
 async def answer(engine: Llama, generation: Generation) -> tuple[str, Usage]:
     events = [event async for event in engine.generate(generation)]
     (usage,) = (event for event in events if isinstance(event, Usage))
@@ -69,14 +77,21 @@ async def test_a_projector_makes_it_see(seeing: Llama, llama_of: Any) -> None:
 
 async def test_pictures_stand_in_the_prompt(seeing: Llama, red: Picture, blue: Picture) -> None:
     _, none = await answer(seeing, showing("What is", "this?"))
-    one_text, one = await answer(seeing, showing("What is", red, "this?"))
+    _, one = await answer(seeing, showing("What is", red, "this?"))
     _, two = await answer(seeing, showing("What is", red, blue, "this?"))
-    blue_text, _ = await answer(seeing, showing("What is", blue, "this?"))
 
     # Beside its tokens a picture costs no line end, since the texts around it are no longer one.
     assert one.prompt - none.prompt == pytest.approx(PICTURE_TOKENS, abs=1)
     assert two.prompt - one.prompt == PICTURE_TOKENS
-    assert one_text != blue_text
+
+
+async def test_another_picture_makes_other_words_likely(seeing: Llama, red: Picture, blue: Picture) -> None:
+    first, other, again = [
+        await likelihoods(seeing, showing("What is", picture, "this?")) for picture in (red, blue, red)
+    ]
+
+    assert first == again
+    assert first != other
 
 
 async def test_the_order_of_texts_and_pictures_is_kept(seeing: Llama, red: Picture) -> None:

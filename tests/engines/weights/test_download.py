@@ -190,11 +190,11 @@ def test_a_refusal_says_what_to_do(site: Any, body: Any, pinned: Pinned, status:
 
 
 def test_nobody_there(pinned: Pinned) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
 
-    with pytest.raises(WeightsError, match=r"cannot be reached: Connection refused\. Check the network"):
-        fetch(pinned(f"http://127.0.0.1:{port}/m.gguf"))
+        with pytest.raises(WeightsError, match=r"cannot be reached: Connection refused\. Check the network"):
+            fetch(pinned(f"http://127.0.0.1:{nobody.getsockname()[1]}/m.gguf"))
 
 
 def test_plain_http_is_for_this_machine_only(pinned: Pinned) -> None:

@@ -22,10 +22,10 @@ from geminid.engines.weights import (
     WeightsError,
     cache_folder,
     cached,
+    damaged,
     fetch,
     origin,
     projector_path,
-    verify,
 )
 from geminid.engines.weights.cache import storage
 from geminid.engines.weights.sources import Hub, Index, parse
@@ -67,15 +67,14 @@ def test_a_file_of_another_length_counts_as_absent(seeing: Weights, data: bytes)
     assert fetch(seeing).read_bytes() == data
 
 
-def test_verify_reads_every_byte(seeing: Weights, data: bytes) -> None:
-    assert not verify(seeing)
+def test_for_damage_every_byte_is_read(seeing: Weights, data: bytes) -> None:
     path = fetch(seeing)
-    assert verify(seeing)
+    assert damaged(seeing) == []
 
     path.write_bytes(data[::-1])
 
     assert cached(seeing)
-    assert not verify(seeing)
+    assert damaged(seeing) == [path]
 
 
 def test_a_file_on_the_disk_is_used_where_it_is(

@@ -4,7 +4,7 @@ Not an engine, and nothing here opens a model: an engine is handed paths. ``gemi
 call this; all of it blocks, so a server calls it on a worker thread.
 
     weights = CATALOGUE["smollm2-135m"]      # or Weights(…), for a file of one's own
-    model = cached(weights) or fetch(weights, progress)
+    model = prepared(weights) or fetch(weights, progress)
     projector = projector_path(weights)      # None, but for a model that sees images
 """
 
@@ -12,15 +12,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from geminid.engines.weights import cache
+from geminid.engines.weights import cache, conversion
 from geminid.engines.weights.catalogue import CATALOGUE, DEFAULT, OBSERVERS
-from geminid.engines.weights.pins import File, Licence, Progress, Silent, Weights, WeightsError
+from geminid.engines.weights.pins import Conversion, File, Licence, Progress, Silent, Weights, WeightsError
 from geminid.engines.weights.sources import Disk, parse
 
 __all__ = [
     "CATALOGUE",
     "DEFAULT",
     "OBSERVERS",
+    "Conversion",
     "File",
     "Licence",
     "Progress",
@@ -29,21 +30,29 @@ __all__ = [
     "WeightsError",
     "cache_folder",
     "cached",
+    "damaged",
     "fetch",
     "origin",
+    "prepared",
     "projector_path",
-    "verify",
 ]
 
 
 def cached(weights: Weights) -> Path | None:
-    """The model file, if it is here, and with it all other files of the model.
+    """The file to serve, if it is here, and with it all other files of the model.
 
-    Cheap: looks at names and lengths only. Raises WeightsError for a source of no known form.
+    That is the converted one where the model has one; without it, the one that was fetched. Cheap: looks at names
+    and lengths only. Raises WeightsError for a source of no known form.
     """
-    paths = [_path(file) for file in weights.files]
-    here = all(cache.has(path, file.size) for path, file in zip(paths, weights.files, strict=True))
-    return paths[0] if here else None
+    model, *others = weights.files
+    if not all(_is_here(file) for file in others):
+        return None
+    return _converted(weights) or (_path(model) if _is_here(model) else None)
+
+
+def prepared(weights: Weights) -> Path | None:
+    """The same where ``fetch`` has nothing left to bring in or to convert. As cheap as ``cached``."""
+    return cached(weights) if weights.conversion is None or _converted(weights) else None
 
 
 def projector_path(weights: Weights) -> Path | None:
@@ -52,20 +61,31 @@ def projector_path(weights: Weights) -> Path | None:
 
 
 def fetch(weights: Weights, progress: Progress | None = None) -> Path:
-    """Brings in what is not here yet, every hash checked; answers with the model file.
+    """Brings in what is not here yet, every hash checked; answers with the file to serve.
 
-    A ``file:`` source is read in full each time. Raises WeightsError; an exception that ``progress`` raises comes
-    through. Safe to run in several threads and processes at once: one fetches, the others wait for it.
+    Where the conversion fails, ``progress`` is told why, and the answer is the file that was fetched. A ``file:``
+    source is read in full each time. Raises WeightsError; an exception that ``progress`` raises comes through.
+    Safe to run in several threads and processes at once: one works, the others wait for it.
     """
     from geminid.engines.weights import store
 
-    model, *_ = [store.bring(file, progress or Silent()) for file in weights.files]
-    return model
+    progress = progress or Silent()
+    model, *_ = [store.bring(file, progress) for file in weights.files]
+    if weights.conversion is None:
+        return model
+    try:
+        return conversion.convert(model, weights.conversion, progress)
+    except WeightsError as error:
+        progress.note(f"{model.name} is used as it is, though it is slower: {error}")
+        return model
 
 
-def verify(weights: Weights) -> bool:
-    """Whether every file is here and has its hash. Reads all of them, at some 0.5 to 2 GB/s."""
-    return all(cache.is_intact(_path(file), file.sha256) for file in weights.files)
+def damaged(weights: Weights) -> list[Path]:
+    """Those files of the model that are here and have not their hash. Reads all of them, at some 0.5 to 2 GB/s."""
+    pins = [(_path(file), file.sha256) for file in weights.files]
+    if weights.conversion:
+        pins.append((conversion.place(weights.conversion), weights.conversion.sha256))
+    return [path for path, sha256 in pins if cache.is_damaged(path, sha256)]
 
 
 def cache_folder() -> Path:
@@ -76,6 +96,17 @@ def cache_folder() -> Path:
 def origin(weights: Weights) -> str:
     """The source of the model file in a few words, without credentials."""
     return str(parse(weights.source))
+
+
+def _converted(weights: Weights) -> Path | None:
+    if weights.conversion is None:
+        return None
+    path = conversion.place(weights.conversion)
+    return path if cache.has(path, weights.conversion.size) else None
+
+
+def _is_here(file: File) -> bool:
+    return cache.has(_path(file), file.size)
 
 
 def _path(file: File) -> Path:

@@ -45,8 +45,8 @@ def has(path: Path, size: int | None) -> bool:
     return False
 
 
-def is_intact(path: Path, sha256: str) -> bool:
-    return path.is_file() and sha256_of(path, lambda _: None) == sha256
+def is_damaged(path: Path, sha256: str) -> bool:
+    return path.is_file() and sha256_of(path, lambda _: None) != sha256
 
 
 def sha256_of(path: Path, heard: Callable[[int], None]) -> str:

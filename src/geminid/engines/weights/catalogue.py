@@ -7,7 +7,7 @@ model cards. ``smollm2-135m`` is the default because it comes from the package i
 
 from __future__ import annotations
 
-from geminid.engines.weights.pins import File, Licence, Weights
+from geminid.engines.weights.pins import Conversion, File, Licence, Weights
 
 DEFAULT = "smollm2-135m"
 
@@ -28,6 +28,12 @@ _SMOLLM2 = (
         context_tokens=8192,
         # With this it answered 11 of 12 easy questions, with the instruction of its own template 6.
         system="You are a helpful assistant. Answer in English, briefly and correctly.",
+        # llama.cpp has fast paths for Q8_0 and none for Q4_1, the only format in the package index.
+        conversion=Conversion(
+            "SmolLM2-135M-Instruct.Q8_0.gguf",
+            "0c1d3326cd9793cfb7296113c063dd5c24e2bd734b48ec1a3d01b7158eca9387",
+            144_811_072,
+        ),
     ),
     Weights(
         name="smollm2-360m",

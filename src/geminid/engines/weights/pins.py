@@ -36,8 +36,22 @@ class File:
     size: int | None = None
 
     def __post_init__(self) -> None:
-        if re.fullmatch(r"[0-9a-f]{64}", self.sha256) is None:
-            raise WeightsError(f"sha256 must be 64 lower-case hexadecimal digits, not {self.sha256!r}.")
+        _require_hash(self.sha256)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """The same model in another format, which is made here of the file that was fetched, from Q4_1 to Q8_0.
+
+    What is made is always the same, so it is pinned, too. ``size`` is its length in bytes.
+    """
+
+    file_name: str
+    sha256: str
+    size: int
+
+    def __post_init__(self) -> None:
+        _require_hash(self.sha256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +60,7 @@ class Weights:
 
     ``context_tokens`` is the window that the model was trained for. ``system`` is what the model is told when a
     request gives no system instruction. ``projector`` is the second file, which models that see images need.
+    ``conversion`` is served in the place of the model file where that is in a format that engines are slow with.
     """
 
     name: str
@@ -58,13 +73,14 @@ class Weights:
     size: int | None = None
     system: str | None = None
     projector: File | None = None
+    conversion: Conversion | None = None
 
     def __post_init__(self) -> None:
         _ = self.files  # so that a wrong hash is told here
 
     @property
     def files(self) -> tuple[File, ...]:
-        """What has to be here: the model, then the projector."""
+        """What is fetched: the model, then the projector."""
         model = File(self.source, self.sha256, self.size)
         return (model,) if self.projector is None else (model, self.projector)
 
@@ -77,6 +93,11 @@ class Weights:
         """Bytes of all files together; None when one of them is not known."""
         sizes = [file.size for file in self.files if file.size is not None]
         return sum(sizes) if len(sizes) == len(self.files) else None
+
+
+def _require_hash(sha256: str) -> None:
+    if re.fullmatch(r"[0-9a-f]{64}", sha256) is None:
+        raise WeightsError(f"sha256 must be 64 lower-case hexadecimal digits, not {sha256!r}.")
 
 
 class Progress(Protocol):
