@@ -157,6 +157,10 @@ def refused(asked: str = "gemini-1.0-pro", **fields: Any) -> tuple[ApiError, Mes
             "Logprobs is not enabled for models/gemini-1.5-flash",
         ),
         (
+            {"generation_config": generation.GenerationConfig(logprobs=0)},
+            "logprobs may only be set when response_logprobs is true.",
+        ),
+        (
             {
                 "generation_config": generation.GenerationConfig(
                     thinking_config=generation.ThinkingConfig(thinking_budget=5)

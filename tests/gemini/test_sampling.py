@@ -55,7 +55,6 @@ def test_what_is_asked_for_is_kept() -> None:
         ({"responseLogprobs": True, "logprobs": 0}, 0),
         ({"responseLogprobs": True, "logprobs": 3}, 3),
         ({"responseLogprobs": False}, None),
-        ({"logprobs": 0}, None),
     ],
 )
 def test_logprobs_are_of_the_chosen_tokens_and_of_as_many_others(config: Any, told: int | None) -> None:
@@ -109,7 +108,10 @@ def test_values_out_of_range_are_refused_in_googles_words(
         ("gemini-1.0-pro-002", {"candidateCount": 2}, "Multiple candidates is not enabled for this model"),
         ("gemini-1.5-flash-8b", {"responseLogprobs": True}, "because Logprobs is not supported for this model."),
         ("gemini-3.5-flash", {"responseLogprobs": True}, "because Logprobs is not supported for this model."),
-        ("gemini-1.5-flash", {"logprobs": 2}, "it has a logprobs value of 2 without responseLogprobs."),
+        *(
+            ("gemini-1.5-flash", {"logprobs": n}, f"value of {n} without setting response_logprobs to be true.")
+            for n in (0, 2)
+        ),
         ("gemini-1.5-flash", {"stopSequences": ["x" * 1025]}, "a stop sequence is longer than 1024 characters"),
     ],
 )

@@ -146,11 +146,16 @@ class Caches:
         return await only(self.service.delete_cached_content(call(request, name)))
 
     async def use(
-        self, name: str, model: str = MODEL, owner: str = "", contents: Sequence[Content] | None = None
+        self,
+        name: str,
+        model: str = MODEL,
+        owner: str = "",
+        contents: Sequence[Content] | None = None,
+        door: str = "rest",
     ) -> Any:
         own = contents or [Content(role="user", parts=[Part(text="Who?")])]
         request = GenerateContentRequest(model=model, cached_content=name, contents=list(own))
-        return await self.prompts.prefixed(call(request, model, owner), request)
+        return await self.prompts.prefixed(call(request, model, owner, door), request)
 
 
 @pytest.fixture
@@ -158,9 +163,9 @@ def caches(understanding: Understanding) -> Caches:
     return Caches(understanding)
 
 
-def call(request: Message, resource: str, owner: str = "") -> Call:
+def call(request: Message, resource: str, owner: str = "", door: str = "rest") -> Call:
     principal = Principal("someone", owner or None)
-    return Call("a.Service.Method", request, START, "rest", resource=resource, principal=principal)
+    return Call("a.Service.Method", request, START, door, resource=resource, principal=principal)
 
 
 async def only(stream: AsyncIterator[Message]) -> Message:
@@ -537,6 +542,14 @@ async def test_a_cache_is_for_its_model(caches: Caches) -> None:
     error = await refusal(caches.use(created.name, model=f"{HOME}/publishers/google/models/gemini-2.5-pro"))
 
     assert error.message == "Cached content model does not match the model in the request."
+
+
+async def test_the_developer_api_knows_no_names_of_vertex_ai(caches: Caches) -> None:
+    created = await caches.create(book())
+
+    error = await refusal(caches.use(created.name, model="models/gemini-2.5-flash", door="developer"))
+
+    assert (type(error), error.message) == (InvalidArgument, f"Invalid CachedContent name: {created.name}.")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Makes the runner's package importable: it is a program beside the tests, and no part of geminid."""
+"""Makes the runner's package importable, and the makers of media: they are no part of geminid."""
 
 from __future__ import annotations
 
@@ -6,3 +6,4 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.append(str(Path(__file__).parents[1] / "media" / "makers"))

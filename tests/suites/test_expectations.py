@@ -15,6 +15,9 @@ one:
       tests: [image, "video_\\\\d"]
     - reason: images again
       tests: [image]
+  by_the_server:
+    - reason: files are kept
+      tests: [file]
   scripted:
     - reason: asks for wits
       script: wits.toml
@@ -43,6 +46,11 @@ def test_the_first_group_that_names_a_test_has_the_reason(
 def test_a_test_may_have_a_script(expected: dict[str, Expectations]) -> None:
     assert expected["one"].script("a.py::test_riddle") == "wits.toml"
     assert expected["one"].script("a.py::test_image") is None
+
+
+def test_a_test_may_be_about_what_the_server_does(expected: dict[str, Expectations]) -> None:
+    assert expected["one"].is_the_servers("a.py::test_file")
+    assert not expected["one"].is_the_servers("a.py::test_riddle")
 
 
 def test_a_suite_may_have_no_exceptions(expected: dict[str, Expectations]) -> None:

@@ -53,9 +53,14 @@ def parsed(name: str, owner: str) -> tuple[Place, str]:
     """The place and the id; ``owner`` is whose it is where the name has no project. Raises InvalidArgument."""
     found = _NAME.fullmatch(name)
     if found is None:
-        raise InvalidArgument(f"Invalid CachedContent name: {name}.")
+        raise invalid_name(name)
     place = Place(found["project"], found["location"]) if found["project"] else Place(owner)
     return place, found["id"]
+
+
+def invalid_name(name: str) -> InvalidArgument:
+    """For what is no name of a cache, or in the Developer API one of Vertex AI's."""
+    return InvalidArgument(f"Invalid CachedContent name: {name}.")
 
 
 def not_found(cache_id: str) -> NotFound:

@@ -132,6 +132,10 @@ _WORDS = tuple(
             "{feature} is not enabled for {model}",
         ),
         (r".*Logprobs is not supported for this model\..*", "Logprobs is not enabled for {model}"),
+        (
+            r".*without setting response_logprobs to be true\..*",
+            "logprobs may only be set when response_logprobs is true.",
+        ),
         (r".*thinking is not supported by this model\..*", "Thinking is not enabled for {model}"),
         (
             r".*thinking_budget is out of range; .* from (?P<low>\d+) to (?P<high>\d+)\..*",

@@ -92,10 +92,10 @@ def _check_stop_sequences(sequences: list[str], profile: Profile) -> None:
 def _logprobs(config: GenerationConfig, profile: Profile) -> int | None:
     """0 most likely tokens are the chosen ones alone: OpenAI's ``logprobs`` without ``top_logprobs``."""
     if not config.response_logprobs:
-        if config.logprobs:
+        if config.logprobs is not None:
             raise unable(
-                f"it has a logprobs value of {config.logprobs} without responseLogprobs. Set responseLogprobs to "
-                "true and try again"
+                f"it has a logprobs value of {config.logprobs} without setting response_logprobs to be true. Set "
+                "responseLogprobs to true and try again"
             )
         return None
     if not profile.logprobs:

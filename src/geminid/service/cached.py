@@ -15,7 +15,7 @@ from geminid.attachment import Kind, Media
 from geminid.call import Call
 from geminid.engines.base import Capabilities
 from geminid.gemini import support
-from geminid.gemini.cache_names import Place, expired, not_found, parsed
+from geminid.gemini.cache_names import Place, expired, invalid_name, not_found, parsed
 from geminid.gemini.caching import check_model, with_cache
 from geminid.generation import Prefix
 from geminid.service.cache_bodies import Cached, Summary, needs, summary_in, unpack
@@ -84,6 +84,8 @@ class CachedPrompts:
 
     async def _find(self, call: Call, name: str) -> CachedContentRecord:
         place, cache_id = parsed(name, call.owner)
+        if place.location and call.door == "developer":
+            raise invalid_name(name)
         record = None
         if _may_use(call, place):
             record = await self._records.get(place.project, place.location, cache_id, _BEGINNING)

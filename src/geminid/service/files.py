@@ -35,7 +35,11 @@ from geminid.wire.message import Bytes, Int64, Timestamp
 # The bounds are those that Google's file.proto and file_service.proto state.
 _ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _DISPLAY_NAME_CHARACTERS: Final = 512
-_MIME_TYPE: Final = re.compile(r"[!-.0-~]{1,128}/[ -~]{1,256}")
+_MIME_TYPE: Final = re.compile(r"([!-.0-~]{1,128})/[ -~]{1,256}")
+_TOP_LEVEL_TYPES: Final = frozenset(
+    {"application", "audio", "font", "image", "message", "model", "multipart", "text", "video"}
+)
+"""https://www.iana.org/assignments/top-level-media-types"""
 _DEFAULT_PAGE: Final = 10
 _LARGEST_PAGE: Final = 100
 
@@ -95,8 +99,7 @@ class FileService:
                 f"{_DISPLAY_NAME_CHARACTERS} characters"
             )
         mime_type = mime_type or file.mime_type
-        if mime_type and not _MIME_TYPE.fullmatch(mime_type):
-            raise InvalidArgument("* CreateFileRequest.file.mime_type: mime_type must be of the form type/subtype")
+        _check_type(mime_type)
         begun = Begun(
             id=_id(file.name),
             owner=call.owner,
@@ -140,6 +143,17 @@ class FileService:
         if kept is None:
             raise PermissionDenied(f"You do not have permission to access the File {file_id} or it may not exist.")
         return kept
+
+
+def _check_type(mime_type: str) -> None:
+    """One that is not told is found in the bytes later. Raises InvalidArgument."""
+    if not mime_type:
+        return
+    found = _MIME_TYPE.fullmatch(mime_type)
+    if found is None:
+        raise InvalidArgument("* CreateFileRequest.file.mime_type: mime_type must be of the form type/subtype")
+    if found[1].lower() not in _TOP_LEVEL_TYPES:
+        raise InvalidArgument(f"Unsupported MIME type: {mime_type}")
 
 
 def _id(name: str) -> str:

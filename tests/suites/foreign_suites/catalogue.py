@@ -18,8 +18,13 @@ _PYTEST: Final = ("pytest==9.2.*", "pytest-asyncio==1.5.*", "pytest-timeout==2.4
 
 _MODELS: Final = (
     "generate_content", "generate_content_tools", "generate_content_part", "generate_content_model",
+    "generate_content_cached_content", "generate_content_config_zero_value", "generate_content_from_apikey",
+    "generate_content_http_options", "generate_content_mcp", "generate_content_media_resolution",
+    "generate_content_multi_regional", "generate_content_thought", "function_call_streaming",
     "count_tokens", "compute_tokens", "get", "list",
 )  # fmt: skip
+
+_FILES: Final = ("delete", "get", "list", "upload")
 
 _CAPABILITIES: Final = (
     "tool-request", "structured-output", "multiturn", "streaming-multiturn", "streaming-tool-request",
@@ -57,13 +62,16 @@ class Suite:
 
 GENAI: Final = Suite(
     "genai",
-    "google-genai, tests/shared and tests/models",
+    "google-genai, its tests of shared, models, caches, files and chats",
     requirements=("google-genai==3.4.0", "pillow", "mcp", *_PYTEST),
     root="google/genai/tests",
-    tests=("shared", *(f"models/test_{name}.py" for name in _MODELS)),
-    options=("-p", "genai_data", "--mode=api", "-o", "consider_namespace_packages=true"),
+    tests=(
+        "shared", "caches", *(f"files/test_{name}.py" for name in _FILES), "chats/test_send_message.py",
+        *(f"models/test_{name}.py" for name in _MODELS),
+    ),
+    options=("-p", "genai_data", "-p", "genai_account", "--mode=api", "-o", "consider_namespace_packages=true"),
     variables={"GOOGLE_API_KEY": "any", "GOOGLE_GENAI_REPLAYS_DIRECTORY": "replays"},
-)
+)  # fmt: skip
 
 AIPLATFORM: Final = Suite(
     "aiplatform",
@@ -86,7 +94,7 @@ LANGCHAIN: Final = Suite(
     ),
     root=str(HERE / "langchain_models"),
     tests=("chat_models.py",),
-    options=("-o", "asyncio_mode=auto"),
+    options=("-p", "samples_by_web", "-o", "asyncio_mode=auto"),
     variables={"GOOGLE_API_KEY": "any"},
 )  # fmt: skip
 

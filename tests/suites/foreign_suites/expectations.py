@@ -27,11 +27,16 @@ class Expectations:
     """For one suite. Of several groups that name a test, the first one counts."""
 
     out_of_scope: tuple[Group, ...] = ()
+    by_the_server: tuple[Group, ...] = ()
     scripted: tuple[Group, ...] = ()
 
     def reason(self, test: str) -> str | None:
         """Why a test is out of scope, or None."""
         return next((group.reason for group in self.out_of_scope if group.pattern.search(test)), None)
+
+    def is_the_servers(self, test: str) -> bool:
+        """Whether the server does what a test is about, so that it counts whatever the model says."""
+        return any(group.pattern.search(test) for group in self.by_the_server)
 
     def script(self, test: str) -> str | None:
         """The file of answers for a test, or None."""
@@ -44,10 +49,8 @@ def load(path: Path) -> dict[str, Expectations]:
     return {suite: _expectations(**kinds) for suite, kinds in content.items()}
 
 
-def _expectations(
-    out_of_scope: list[dict[str, Any]] | None = None, scripted: list[dict[str, Any]] | None = None
-) -> Expectations:
-    return Expectations(tuple(map(_group, out_of_scope or ())), tuple(map(_group, scripted or ())))
+def _expectations(**kinds: list[dict[str, Any]]) -> Expectations:
+    return Expectations(**{kind: tuple(map(_group, groups)) for kind, groups in kinds.items()})
 
 
 def _group(fields: dict[str, Any]) -> Group:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final, assert_never
 
+from foreign_suites import samples
 from foreign_suites.catalogue import HERE, Kind, Suite
 from foreign_suites.install import Installed
 
@@ -63,6 +64,8 @@ def play(suite: Suite, installed: Installed, playing: Playing) -> list[Row]:
     log.parent.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="suite-") as name:
         work = Path(name)
+        samples.make(work)
+        _settings(work).write_text((HERE / "models.toml").read_text() + samples.settings(work), encoding="utf-8")
         match suite.kind:
             case Kind.PYTEST:
                 return _pytest(suite, installed, playing, work, log)
@@ -75,7 +78,12 @@ def play(suite: Suite, installed: Installed, playing: Playing) -> list[Row]:
 def _pytest(suite: Suite, installed: Installed, playing: Playing, work: Path, log: Path) -> list[Row]:
     rows, chosen = work / "rows.jsonl", work / "chosen.txt"
     rows.touch()
-    variables = {**suite.variables, "SUITE_ROWS": str(rows), "PYTHONPATH": _python_path(suite, installed)}
+    variables = {
+        **suite.variables,
+        "SUITE_ROWS": str(rows),
+        "SUITE_SAMPLES": str(samples.files(work)),
+        "PYTHONPATH": _python_path(suite, installed),
+    }
     if playing.tests is not None:
         chosen.write_text("\n".join(playing.tests), encoding="utf-8")
         variables["SUITE_CHOSEN"] = str(chosen)
@@ -141,8 +149,12 @@ def _end(log: Path) -> str:
     return "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-10:])
 
 
+def _settings(work: Path) -> Path:
+    return work / "geminid.toml"
+
+
 def _run(engine: str, command: list[object], variables: Mapping[str, str], work: Path, log: Path) -> None:
-    geminid = [sys.executable, "-m", "geminid", "run", "--verbose", "--config", HERE / "models.toml"]
+    geminid = [sys.executable, "-m", "geminid", "run", "--verbose", "--config", _settings(work)]
     words = [str(word) for word in [*geminid, "--engine", engine, "--", *command]]
     with log.open("w", encoding="utf-8") as printed:
         process = subprocess.Popen(

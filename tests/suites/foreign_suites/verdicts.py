@@ -13,6 +13,14 @@ from foreign_suites.play import Outcome, Row
 GOAL: Final = 0.9
 
 
+class By(StrEnum):
+    """Who did what a test asks for, where it counts."""
+
+    SERVER = "server"
+    MODEL = "model"
+    SCRIPT = "script"
+
+
 class Standing(StrEnum):
     """What a test says of the server. Only those that passed or failed count for the share."""
 
@@ -31,6 +39,7 @@ class Verdict:
     test: str
     standing: Standing
     remark: str = ""
+    by: By | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +50,9 @@ class Result:
 
     def count(self, standing: Standing) -> int:
         return sum(verdict.standing is standing for verdict in self.verdicts)
+
+    def passed(self, by: By) -> int:
+        return sum(verdict.standing is Standing.PASSED and verdict.by is by for verdict in self.verdicts)
 
     @property
     def failures(self) -> list[Verdict]:
@@ -59,8 +71,12 @@ class Result:
 
 
 def telling(stub: Sequence[Row], expected: Expectations) -> list[str]:
-    """The tests that count: in scope, not skipped, and not content with the stub's answer."""
-    return [row.test for row in stub if row.outcome is Outcome.FAILED and expected.reason(row.test) is None]
+    """The tests that ask for a real answer: in scope, not skipped, and not content with the stub's."""
+    return [row.test for row in stub if row.outcome is Outcome.FAILED and _asks(row.test, expected)]
+
+
+def _asks(test: str, expected: Expectations) -> bool:
+    return expected.reason(test) is None and not expected.is_the_servers(test)
 
 
 def judge(stub: Sequence[Row], played: Mapping[str, Row], expected: Expectations) -> Result:
@@ -72,7 +88,10 @@ def _verdict(stub: Row, played: Mapping[str, Row], expected: Expectations) -> Ve
     reason = expected.reason(stub.test)
     if reason is not None:
         return Verdict(stub.test, Standing.OUT_OF_SCOPE, reason)
+    if expected.is_the_servers(stub.test):
+        return Verdict(stub.test, Standing(stub.outcome), stub.message, By.SERVER)
     if stub.outcome is Outcome.PASSED:
         return Verdict(stub.test, Standing.ROUTING)
     row = played.get(stub.test, stub)
-    return Verdict(row.test, Standing(row.outcome), row.message)
+    by = By.SCRIPT if expected.script(row.test) else By.MODEL
+    return Verdict(row.test, Standing(row.outcome), row.message, by)

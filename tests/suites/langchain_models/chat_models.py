@@ -15,7 +15,35 @@ from langchain_tests.integration_tests import ChatModelIntegrationTests
 PARAMETERS = {"model": "gemini-2.5-flash", "max_retries": 1}
 
 
-class TestDeveloperApi(ChatModelIntegrationTests):
+class ChatTests(ChatModelIntegrationTests):
+    """What all three can do."""
+
+    @property
+    def supports_image_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_audio_inputs(self) -> bool:
+        return True
+
+    @property
+    def supports_image_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_pdf_tool_message(self) -> bool:
+        return True
+
+    @property
+    def supports_json_mode(self) -> bool:
+        return True
+
+
+class TestDeveloperApi(ChatTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatGoogleGenerativeAI
@@ -25,7 +53,7 @@ class TestDeveloperApi(ChatModelIntegrationTests):
         return PARAMETERS
 
 
-class TestVertexRest(ChatModelIntegrationTests):
+class TestVertexRest(ChatTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatVertexAI
@@ -35,7 +63,7 @@ class TestVertexRest(ChatModelIntegrationTests):
         return PARAMETERS | {"api_transport": "rest"}
 
 
-class TestVertexGrpc(ChatModelIntegrationTests):
+class TestVertexGrpc(ChatTests):
     @property
     def chat_model_class(self) -> type[BaseChatModel]:
         return ChatVertexAI
