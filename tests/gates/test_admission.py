@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import random
 import time
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import pytest
 
 from geminid.call import Call, Handler, Stream, chain
 from geminid.errors import EXPIRED, OVERLOADED, ApiError, DeadlineExceeded, Unavailable
-from geminid.gates.admission import Admission
+from geminid.gates.admission import Admission, Turn
 from geminid.gates.lanes import Lane, Reason
 from geminid.gates.observe import Observe
 from geminid.wire.generation import GenerateContentRequest, GenerateContentResponse, GenerationConfig
@@ -411,6 +412,20 @@ async def test_a_failure_frees_the_place() -> None:
             await count(handler(a_call()))
 
     assert lane.taken == 0
+
+
+async def test_a_turn_that_never_came_is_freed_without_the_collector() -> None:
+    lane = Lane(lambda: 1, waiting=1, seconds=0.001)
+    lane.take(1)
+    turn = Turn(lane, "p", 1, None, time.monotonic)
+    there = weakref.ref(turn)
+
+    with suppress(Unavailable):
+        await turn.__aenter__()
+    turn.end()
+    del turn
+
+    assert there() is None
 
 
 async def test_each_candidate_takes_a_place(world: Build, eventually: Eventually) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -115,3 +118,25 @@ async def test_leaving_a_stream_that_waits_ends_it() -> None:
 
     with pytest.raises(StopAsyncIteration):
         await anext(source)
+
+
+async def breaks() -> AsyncGenerator[int, None]:
+    yield 1
+    raise ConnectionError
+
+
+async def ends() -> AsyncGenerator[int, None]:
+    yield 1
+
+
+@pytest.mark.parametrize("stream", [ends, breaks])
+async def test_a_stream_that_is_over_is_freed_without_the_collector(stream: Any) -> None:
+    source = stream()
+    there = weakref.ref(source)
+
+    with suppress(ConnectionError):
+        async for _ in ticking(source, guarded()):
+            pass
+    del source
+
+    assert there() is None

@@ -37,7 +37,9 @@ class Alarm:
         self._when = when
         self._timer = self._loop.call_at(when, self._fire)
 
-    def cancel(self) -> None:
+    def end(self) -> None:
+        """Nothing is due any more. Lets go of the connection, which has this: a cycle of references would stay."""
+        self._due = _nothing
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -52,6 +54,10 @@ class Alarm:
             self.arm(when)
         else:
             act()
+
+
+def _nothing() -> None:
+    """What is due once the connection is over."""
 
 
 class Outflow:

@@ -90,4 +90,5 @@ def _own_words(match: Match, request: Message | None = None) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        raise developer.reword(error, match, request) from error
+        # Not from the error: it may be the same one, which would have itself for its cause, a cycle of references.
+        raise developer.reword(error, match, request) from error.__cause__

@@ -181,8 +181,8 @@ class _Behaviour:
         return grpc.unary_unary_rpc_method_handler(self._unary)
 
     async def _unary(self, data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-        (answer,) = [answer async for answer in self._stream(data, context)]
-        return answer
+        answers = [answer async for answer in self._stream(data, context)]
+        return answers[0] if answers else b""  # none of an aborted call, where grpc looks no further
 
     async def _stream(
         self, data: bytes, context: grpc.aio.ServicerContext[bytes, bytes]
@@ -215,5 +215,12 @@ class _Behaviour:
 
 
 async def _abort(context: grpc.aio.ServicerContext[bytes, bytes], error: ApiError) -> None:
+    """Ends the call. What grpc raises for that it keeps with the call, and raises again when the method returns.
+
+    So it must not have the traceback, which has the call: a cycle of references.
+    """
     code = next(code for code in grpc.StatusCode if code.value[0] == error.code)
-    await context.abort(code, error.message, trailing_metadata=trailers(error))
+    try:
+        await context.abort(code, error.message, trailing_metadata=trailers(error))
+    except grpc.aio.AbortError as aborted:
+        aborted.__traceback__ = aborted.__context__ = None

@@ -91,9 +91,11 @@ class Http1Protocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        self._alarm.cancel()
+        self._alarm.end()
         if self._running is not None:
             self._running.disconnect()
+        # Each exchange has this connection, as the alarm had.
+        self._running = self.cycle = None  # type: ignore[assignment]
         self.pipeline.clear()
         if self._gone is not None and not self._gone.done():
             self._gone.set_result(None)

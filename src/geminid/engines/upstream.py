@@ -137,6 +137,7 @@ async def read(response: aiohttp.ClientResponse, most: int) -> bytes:
         while len(body) < most and (received := await receive(response)):
             body += received
     except (aiohttp.ClientError, TimeoutError) as error:
+        error.__traceback__ = None  # has the response, which keeps the error: a cycle of references
         _log.debug("an answer broke off: %s", type(error).__name__)
     finally:
         response.close()

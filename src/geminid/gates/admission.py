@@ -94,6 +94,7 @@ class Turn:
         """The call is over: answers that failed before the engine was asked left their places."""
         self._lane.give_back(self._unused)
         self._unused = 0
+        self._refused = None  # whose traceback has this: a cycle of references
 
 
 def _places(call: Call) -> int:

@@ -31,7 +31,7 @@ class _Waiter:
 
     project: str
     places: int
-    turn: asyncio.Future[ApiError | None]
+    turn: asyncio.Future[Reason | None]
 
 
 class Reason(enum.Enum):
@@ -110,7 +110,7 @@ class Lane:
         finally:
             timer.cancel()
         if refused is not None:
-            raise refused
+            raise self._refusal(refused)
 
     def leave(self, places: int, seconds: float) -> None:
         """Gives back ``places`` that were held for ``seconds``."""
@@ -182,7 +182,7 @@ class Lane:
     def _refuse(self, waiter: _Waiter, reason: Reason) -> None:
         self._drop(waiter)
         if not waiter.turn.done():
-            waiter.turn.set_result(self._refusal(reason))
+            waiter.turn.set_result(reason)
         self._advance()
 
     def _abandon(self, waiter: _Waiter) -> None:

@@ -131,17 +131,15 @@ class Holding:
 
 async def ticking(items: AsyncGenerator[_T, None], held: Holding) -> AsyncGenerator[_T | None, None]:
     """``items``, and None whenever something has waited for so long that no next one came."""
-    task: asyncio.Future[_T] | None = None
+    task: asyncio.Future[_T | None] | None = None
     try:
         while True:
-            task = task or asyncio.ensure_future(anext(items))
-            done, _ = await asyncio.wait({task}, timeout=held.left)
-            if not done:
+            task = task or asyncio.ensure_future(anext(items, None))
+            await asyncio.wait({task}, timeout=held.left)
+            if not task.done():
                 yield None
                 continue
-            try:
-                item = task.result()
-            except StopAsyncIteration:
+            if (item := task.result()) is None:
                 return
             task = None
             yield item
@@ -149,4 +147,5 @@ async def ticking(items: AsyncGenerator[_T, None], held: Holding) -> AsyncGenera
         if task is not None:
             task.cancel()
             await asyncio.wait({task})
+            task = None  # it has the failure, whose traceback has this frame: a cycle of references
         await items.aclose()

@@ -36,34 +36,41 @@ _ONE = _Grown(1, 1)
 def weight(schema: Mapping[str, Any]) -> int:
     """The number of schemas that ``schema`` grows to; a reference by itself does not grow."""
     definitions = schema.get("$defs", {})
-    known: dict[str, _Grown] = {}
+    growth = _Growth(definitions)
+    return growth.of(schema).size + sum(growth.referred(f"#/$defs/{name}").size for name in definitions)
 
-    def referred(reference: str) -> _Grown:
-        if reference not in known:
-            known[reference] = _ONE  # what it is worth inside itself
-            known[reference] = grown(definitions.get(reference.rpartition("/")[2], True))
-        return known[reference]
 
-    def grown(node: Any) -> _Grown:
+class _Growth:
+    """Of the schemas in one document, each definition once."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._known: dict[str, _Grown] = {}
+
+    def referred(self, reference: str) -> _Grown:
+        if reference not in self._known:
+            self._known[reference] = _ONE  # what it is worth inside itself
+            self._known[reference] = self.of(self._definitions.get(reference.rpartition("/")[2], True))
+        return self._known[reference]
+
+    def of(self, node: Any) -> _Grown:
         if not isinstance(node, Mapping):
             return _ONE
-        whole = _Grown(1, 1 + sum(grown(child).size for child in _children(node)))
+        whole = _Grown(1, 1 + sum(self.of(child).size for child in _children(node)))
         for union in ("anyOf", "oneOf"):
             if options := node.get(union):
-                first, *others = map(grown, options)
+                first, *others = map(self.of, options)
                 alternatives = first
                 for option in others:
                     alternatives = alternatives.instead(option)
                 whole = whole.beside(alternatives)
         for part in node.get("allOf", ()):
-            whole = whole.beside(grown(part))
+            whole = whole.beside(self.of(part))
         if "$ref" in node:
             alone = node.keys() <= _ANNOTATIONS | {"$ref"}
-            target = referred(node["$ref"])
+            target = self.referred(node["$ref"])
             whole = _Grown(target.forms, 1) if alone else whole.beside(target)
         return whole
-
-    return grown(schema).size + sum(referred(f"#/$defs/{name}").size for name in definitions)
 
 
 def _children(node: Mapping[str, Any]) -> Iterator[Any]:
