@@ -1,12 +1,11 @@
-"""The composition root: settings -> engines (``build/``), services, gates, doors.
+"""The composition root: settings -> parts (``build/``), services behind gates, doors. It starts and stops them.
 
-The life of a request is in ``_handlers`` and ``_asgi``: gates in reading order, then the service.
+The life of a request is in ``_gates``, in reading order, and ``_services``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,34 +13,23 @@ from pathlib import Path
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from geminid import settings as config
 from geminid.build.admission import admission_of, finding, lanes_of, quotas_of
+from geminid.build.doors import certificate_of, grpc_of, http_doors, listener_of, tls_of, token_pages
 from geminid.build.embedded import borrowing
 from geminid.build.engines import registry_of
+from geminid.build.handlers import Gates, Services, developer_handlers, vertex_handlers
 from geminid.build.media import understanding_of
 from geminid.build.place import Place
 from geminid.build.reload import take_over
 from geminid.build.safety import guard_of, works_of
-from geminid.build.stores import Stores
+from geminid.build.stores import Stores, recorder_of
 from geminid.build.upstreams import alternatives_of, passing_on_of, record_of
 from geminid.call import Gate, Handler, chain
-from geminid.doors.authority import Authority, Certificate
-from geminid.doors.bare_url import BareUrlDoor
-from geminid.doors.choice import FirstOf
-from geminid.doors.developer import DeveloperDoor
-from geminid.doors.grants import OpenIssuer, StrictIssuer
-from geminid.doors.grpc import GrpcDoor
 from geminid.doors.health import health_routes
-from geminid.doors.limits import Limits
-from geminid.doors.listen import Drain, Listener
-from geminid.doors.metadata import Identity, metadata_routes
+from geminid.doors.listen import Drain
 from geminid.doors.metrics import metrics_route
-from geminid.doors.openai.door import OpenAIDoor
-from geminid.doors.pages import Pages
-from geminid.doors.rest import RestDoor
-from geminid.doors.tls import TlsLimits, TlsListener
-from geminid.doors.tokens import token_routes
-from geminid.doors.uploads import FRAMING_BYTES, UPLOADS, UploadDoor
+from geminid.doors.tls import TlsListener
+from geminid.doors.uploads import UploadDoor
 from geminid.gates.auth import Authenticate, Open, Strict
 from geminid.gates.observe import Observe
 from geminid.gemini.caching import Minimum
@@ -58,14 +46,8 @@ from geminid.service.tokens import LlmUtilityService
 from geminid.settings import Settings
 from geminid.storage.durable import state_folder
 from geminid.storage.file import FileCredentials
-from geminid.storage.journal import Journal
-from geminid.storage.recorder import Recorder
 from geminid.storage.uploads import Uploads
 from geminid.wire import developer_routes, routes
-from geminid.wire.routes import Method
-
-OPEN_IDENTITY = Identity("geminid@local.iam.gserviceaccount.com", "local")
-"""Who the metadata emulation says the machine is, where nobody checks."""
 
 
 class App:
@@ -88,34 +70,20 @@ class App:
         self._works = works_of(settings.citations, self._state / "citations")
         self.judges = Judges(guard_of(settings.safety, self.registry.observing), self._works)
         self._stores = Stores(settings.storage, self._state, self._forget)
-        self._prefixes = Prefixes(
-            self._stores.cached_contents, self.registry, seconds=settings.caching.read_seconds
-        )
+        self._recorder = recorder_of(settings.usage, self._state / "usage", self._stores.usage_records)
+        records, self._clock = self._stores.cached_contents, SteadyClock()
+        self._prefixes = Prefixes(records, self.registry, seconds=settings.caching.read_seconds)
+        self._prompts = CachedPrompts(records, self.registry, clock=self._clock)
         self.lanes = lanes_of(settings, self.registry)
         self._served = finding(self.registry)
         self._alternatives = alternatives_of(self.registry)
         self._quotas = quotas_of(settings.quotas, self._stores, self._served)
-        self._recorder = self._new_recorder()
         self.observe = Observe(self._recorder.add if self._recorder else None)
-        self._gates = self._all_gates()
-        server = settings.server
-        handlers = self._handlers()
-        self.listener = Listener(
-            self._asgi(handlers),
-            host=server.host,
-            port=server.port,
-            limits=_limits(server, self._uploads.file_bytes),
-            drain_seconds=server.drain_seconds,
-            shared=place.http if place else None,
-        )
-        self.grpc = GrpcDoor(
-            handlers,
-            host=server.host,
-            port=server.grpc_port,
-            drain_seconds=server.drain_seconds,
-            shared=place.grpc if place else None,
-            behind=place.grpc_socket if place else "",
-        )
+        services, gates = self._services(), self._gates()
+        handlers = vertex_handlers(services, gates)
+        doors = self._doors(handlers, developer_handlers(services, gates, handlers), gates)
+        self.listener = listener_of(doors, settings.server, self._uploads.file_bytes, place)
+        self.grpc = grpc_of(handlers, settings.server, place)
         self._tls: TlsListener | None = None
 
     @property
@@ -123,26 +91,6 @@ class App:
         """The TLS port; there once the server was started, since its certificate is made then."""
         assert self._tls is not None
         return self._tls
-
-    def _new_recorder(self) -> Recorder | None:
-        usage = self.settings.usage
-        if not usage.records:
-            return None
-        keep = dt.timedelta(days=usage.keep_days) if usage.keep_days else None
-        journal = Journal(self._state / "usage", limit_bytes=usage.journal_bytes)
-        return Recorder(journal, self._stores.usage_records, keep=keep)
-
-    def _all_gates(self) -> list[Gate]:
-        """What every call passes, in this order."""
-        strict = self.settings.auth.mode == "strict"
-        policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
-        record = record_of(self.settings.record)
-        return [self.observe, Authenticate(policy), *([record] if record else [])]
-
-    def _generation_gates(self) -> list[Gate]:
-        """What a call that generates passes after those."""
-        admission = admission_of(self._served, self.lanes)
-        return [admission, self._quotas] if self._quotas else [admission]
 
     async def _forget(self) -> None:
         """Has engines forget what is not cached any more."""
@@ -152,67 +100,49 @@ class App:
         path, mime_type = await self._files.find(file_id, owner)
         return File(path, mime_type)
 
-    def _handlers(self) -> Mapping[Method, Handler]:
-        gates = self._gates
-        records, clock = self._stores.cached_contents, SteadyClock()
-        prompts = CachedPrompts(records, self.registry, clock=clock)
+    def _gates(self) -> Gates:
+        """What calls pass, in this order."""
+        strict = self.settings.auth.mode == "strict"
+        policy = Strict(self._credentials, hosts=self.settings.tls.names) if strict else Open()
+        record = record_of(self.settings.record)
+        every: list[Gate] = [self.observe, Authenticate(policy), *([record] if record else [])]
         chained: list[Gate] = [self._alternatives] if self.registry.chains else []
-        elsewhere = passing_on_of(self.registry, prompts)
-        counting = [*gates, *chained, *elsewhere]
-        generating = [*gates, *chained, *self._generation_gates(), *elsewhere]
-        prediction = PredictionService(self.registry, self.understanding, self.judges, prompts)
-        minimum = Minimum(self.settings.caching.minimum_tokens, self.settings.caching.minimum)
-        caches = GenAiCacheService(
-            records, self.registry, self.understanding, self._prefixes, minimum=minimum, clock=clock
+        admitted: list[Gate] = [admission_of(self._served, self.lanes), *([self._quotas] if self._quotas else [])]
+        elsewhere = passing_on_of(self.registry, self._prompts)
+        return Gates(
+            generating=[*every, *chained, *admitted, *elsewhere],
+            counting=[*every, *chained, *elsewhere],
+            others=every,
         )
-        llm_utility = LlmUtilityService(self.registry, self.understanding, prompts)
-        garden = ModelGardenService(self.registry)
-        return {
-            routes.GENERATE_CONTENT: chain(generating, prediction.generate_content),
-            routes.STREAM_GENERATE_CONTENT: chain(generating, prediction.stream_generate_content),
-            routes.COUNT_TOKENS: chain(counting, llm_utility.count_tokens),
-            routes.COMPUTE_TOKENS: chain(counting, llm_utility.compute_tokens),
-            routes.CREATE_CACHED_CONTENT: chain(gates, caches.create_cached_content),
-            routes.GET_CACHED_CONTENT: chain(gates, caches.get_cached_content),
-            routes.LIST_CACHED_CONTENTS: chain(gates, caches.list_cached_contents),
-            routes.UPDATE_CACHED_CONTENT: chain(gates, caches.update_cached_content),
-            routes.DELETE_CACHED_CONTENT: chain(gates, caches.delete_cached_content),
-            routes.GET_PUBLISHER_MODEL: chain(gates, garden.get_publisher_model),
-            routes.LIST_PUBLISHER_MODELS: chain(gates, garden.list_publisher_models),
-        }
 
-    def _developer_handlers(self, vertex: Mapping[Method, Handler]) -> Mapping[developer_routes.Method, Handler]:
-        gates = self._gates
-        models = ModelService(self.registry)
-        return {
-            developer_routes.GENERATE_CONTENT: vertex[routes.GENERATE_CONTENT],
-            developer_routes.STREAM_GENERATE_CONTENT: vertex[routes.STREAM_GENERATE_CONTENT],
-            developer_routes.COUNT_TOKENS: vertex[routes.COUNT_TOKENS],
-            developer_routes.CREATE_CACHED_CONTENT: vertex[routes.CREATE_CACHED_CONTENT],
-            developer_routes.GET_CACHED_CONTENT: vertex[routes.GET_CACHED_CONTENT],
-            developer_routes.LIST_CACHED_CONTENTS: vertex[routes.LIST_CACHED_CONTENTS],
-            developer_routes.UPDATE_CACHED_CONTENT: vertex[routes.UPDATE_CACHED_CONTENT],
-            developer_routes.DELETE_CACHED_CONTENT: vertex[routes.DELETE_CACHED_CONTENT],
-            developer_routes.GET_MODEL: chain(gates, models.get_model),
-            developer_routes.LIST_MODELS: chain(gates, models.list_models),
-            developer_routes.GET_FILE: chain(gates, self._files.get_file),
-            developer_routes.LIST_FILES: chain(gates, self._files.list_files),
-            developer_routes.DELETE_FILE: chain(gates, self._files.delete_file),
-        }
-
-    def _asgi(self, handlers: Mapping[Method, Handler]) -> ASGIApp:
-        """The HTTP doors in the order in which they are asked; the last one answers for all that is left."""
-        limit, catalogue = self.settings.server.request_bytes, self.registry.catalogue
-        generate, stream = handlers[routes.GENERATE_CONTENT], handlers[routes.STREAM_GENERATE_CONTENT]
-        developer = self._developer_handlers(handlers)
-        return FirstOf(
-            Pages(self._pages()),
-            UploadDoor(self._files, functools.partial(chain, self._gates)),
-            DeveloperDoor(developer, catalogue, request_bytes=limit),
-            OpenAIDoor(generate, stream, developer[developer_routes.LIST_MODELS], catalogue, request_bytes=limit),
-            BareUrlDoor(request_bytes=limit),
-            otherwise=RestDoor(handlers, request_bytes=limit),
+    def _services(self) -> Services:
+        registry, understanding, prompts = self.registry, self.understanding, self._prompts
+        caching = self.settings.caching
+        return Services(
+            prediction=PredictionService(registry, understanding, self.judges, prompts),
+            llm_utility=LlmUtilityService(registry, understanding, prompts),
+            caches=GenAiCacheService(
+                self._stores.cached_contents,
+                registry,
+                understanding,
+                self._prefixes,
+                minimum=Minimum(caching.minimum_tokens, caching.minimum),
+                clock=self._clock,
+            ),
+            garden=ModelGardenService(registry),
+            models=ModelService(registry),
+            files=self._files,
         )
+
+    def _doors(
+        self,
+        vertex: Mapping[routes.Method, Handler],
+        developer: Mapping[developer_routes.Method, Handler],
+        gates: Gates,
+    ) -> ASGIApp:
+        uploads = UploadDoor(self._files, functools.partial(chain, gates.others))
+        limit = self.settings.server.request_bytes
+        return http_doors(vertex, developer, self._pages(), uploads, self.registry.catalogue, limit)
 
     def _pages(self) -> list[Route]:
         return [
@@ -225,31 +155,11 @@ class App:
                 self._quotas,
                 self._alternatives.passed_over,
             ),
-            *self._token_routes(),
+            *token_pages(self.settings.auth, self._credentials),
         ]
-
-    def _token_routes(self) -> list[Route]:
-        """Where clients get their tokens; the metadata emulation, too, but in strict mode for one account only."""
-        auth = self.settings.auth
-        if auth.mode == "open":
-            issuer = OpenIssuer()
-            return [*token_routes(issuer), *metadata_routes(issuer, OPEN_IDENTITY, local_only=False)]
-        strict = StrictIssuer(self._credentials)
-        if not auth.account:
-            return [*token_routes(strict)]
-        project = auth.account.partition("@")[2].partition(".")[0]
-        identity = Identity(auth.account, project)
-        return [*token_routes(strict), *metadata_routes(strict, identity, local_only=True)]
-
-    def _certificate(self) -> Certificate:
-        tls = self.settings.tls
-        if tls.certificate and tls.key:
-            return Certificate(Path(tls.certificate), Path(tls.key))
-        return Authority(self._state / "tls", names=tls.names).certificate()
 
     async def start(self) -> None:
         """Listens at once; engines get ready meanwhile, and ``/readyz`` tells when they are."""
-        server = self.settings.server
         await self._stores.open()
         if self._recorder is not None:
             await self._recorder.start()
@@ -257,15 +167,8 @@ class App:
         await self._works.open()
         await self.listener.start()
         await self.grpc.start()
-        self._tls = TlsListener(
-            self.listener.connect,
-            self.grpc.inward,
-            host=server.host,
-            port=server.tls_port,
-            certificate=self._certificate(),
-            limits=TlsLimits(drain_seconds=server.drain_seconds),
-            shared=self._place.tls if self._place else None,
-        )
+        certificate = certificate_of(self.settings.tls, self._state / "tls")
+        self._tls = tls_of(self.listener, self.grpc, self.settings.server, certificate, self._place)
         await self._tls.start()
         await self.start_engines()
 
@@ -308,14 +211,3 @@ class App:
     async def _stop_grpc(self, drain: Drain) -> None:
         await asyncio.gather(self.grpc.close(drain), *([self._tls.dismiss(drain)] if self._tls else []))
         await asyncio.gather(self.grpc.stop(drain), *([self._tls.stop(drain)] if self._tls else []))
-
-
-def _limits(server: config.Server, file_bytes: int) -> Limits:
-    return Limits(
-        header_seconds=server.header_seconds,
-        body_seconds=server.body_seconds,
-        body_bytes=server.request_bytes,
-        streamed={UPLOADS: file_bytes + FRAMING_BYTES},
-        write_seconds=server.write_seconds,
-        keep_alive_seconds=server.keep_alive_seconds,
-    )

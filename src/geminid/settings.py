@@ -119,6 +119,7 @@ class OpenAI(_Engine, frozen=True, tag="openai", tag_field="kind"):
     context_tokens: Count | None = None
     sees: bool | None = None
     hears: bool | None = None
+    parameters: Count | None = None
     system: str | None = None
     pool: Pool = Pool()
 

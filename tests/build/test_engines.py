@@ -6,18 +6,14 @@ from pathlib import Path
 import pytest
 
 from geminid import settings as config
-from geminid.build.engines import reconfigure, registry_of, replicas_of
+from geminid.build.engines import registry_of, replicas_of
 from geminid.engines.llama_sizing import threads as cores
 from geminid.engines.openai_http import OpenAIHTTP
 from geminid.engines.pool import Pool
 from geminid.settings import Llama, OpenAI, Settings, SettingsError, load
 
 PAGE = Path(__file__).parents[2] / "docs" / "replicas.md"
-ONE, TWO, THREE = (f"http://127.0.0.1:{port}/v1" for port in (1001, 1002, 1003))
-
-
-def fleet(*urls: str, model: str = "m") -> Settings:
-    return Settings(engine="fleet", engines={"fleet": OpenAI(urls=urls, model=model)})
+ONE, TWO = (f"http://127.0.0.1:{port}/v1" for port in (1001, 1002))
 
 
 def test_the_example_of_the_page_is_valid(tmp_path: Path) -> None:
@@ -37,7 +33,7 @@ def test_every_setting_of_a_pool_is_explained() -> None:
 
 
 def test_several_addresses_make_a_pool() -> None:
-    pool = registry_of(fleet(ONE, TWO)).fallback
+    pool = registry_of(Settings(engine="fleet", engines={"fleet": OpenAI(urls=(ONE, TWO))})).fallback
 
     assert isinstance(pool, Pool)
     assert len(pool.replicas) == 2
@@ -65,29 +61,3 @@ def test_children_share_the_threads() -> None:
 def test_addresses_that_cannot_be_used(engine: OpenAI) -> None:
     with pytest.raises(SettingsError):
         registry_of(Settings(engine="x", engines={"x": engine}))
-
-
-async def test_new_settings_exchange_replicas() -> None:
-    old, new = fleet(ONE, TWO), fleet(TWO, THREE)
-    registry = registry_of(old)
-    pool = registry.fallback
-    assert isinstance(pool, Pool)
-    kept = pool.replicas[1]
-
-    left = await reconfigure(registry, old, new)
-    replicas = pool.replicas
-    await pool.aclose()
-
-    assert left == []
-    assert replicas[0] is kept
-    assert [THREE in replica.name for replica in replicas] == [False, True]
-
-
-async def test_what_needs_a_restart_is_told() -> None:
-    old = Settings(engine="fleet", engines={"fleet": OpenAI(url=ONE)})
-    registry = registry_of(old)
-
-    left = await reconfigure(registry, old, fleet(ONE, TWO))
-    await registry.fallback.aclose()
-
-    assert left == ["fleet"]

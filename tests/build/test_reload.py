@@ -8,6 +8,7 @@ import pytest
 
 from geminid.build.engines import registry_of
 from geminid.build.reload import changed, only_replicas, take_over
+from geminid.engines.pool import Pool as EnginePool
 from geminid.settings import Llama, ModelSettings, OpenAI, Pool, Server, Settings, SettingsError
 
 ONE, TWO, THREE = (f"http://127.0.0.1:{port}/v1" for port in (1, 2, 3))
@@ -53,6 +54,32 @@ async def test_replicas_are_exchanged_and_the_rest_is_told(tmp_path: Path) -> No
     assert now == pool(ONE, THREE)
     for engine in registry.all_engines():
         await engine.aclose()
+
+
+async def test_a_replica_that_stays_is_the_same(tmp_path: Path) -> None:
+    old, new = pool(ONE, TWO), pool(TWO, THREE)
+    registry = registry_of(old, tmp_path)
+    fleet = registry.fallback
+    assert isinstance(fleet, EnginePool)
+    kept = fleet.replicas[1]
+
+    await take_over(registry, old, new, tmp_path)
+    replicas = fleet.replicas
+    await fleet.aclose()
+
+    assert replicas[0] is kept
+    assert [THREE in replica.name for replica in replicas] == [False, True]
+
+
+async def test_what_becomes_a_pool_needs_a_restart(tmp_path: Path) -> None:
+    old = Settings(engine="gpu", engines={"gpu": OpenAI(url=ONE)})
+    registry = registry_of(old, tmp_path)
+
+    now, left = await take_over(registry, old, pool(ONE, TWO), tmp_path)
+    await registry.fallback.aclose()
+
+    assert left == ["engines.gpu"]
+    assert now == old
 
 
 async def test_replicas_that_cannot_be_used_change_nothing(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from geminid.storage.blobbed_contents import BLOB_BYTES
 from geminid.storage.records import CachedContentRecord
 
 NOW = dt.datetime.now(dt.UTC)
-CONTENT = CachedContentRecord("1", "p", "l", "m", NOW, NOW, NOW + dt.timedelta(hours=1))
+CONTENT = CachedContentRecord("1", "p", "l", "m", NOW, NOW, NOW + dt.timedelta(days=1))
 LARGE = os.urandom(BLOB_BYTES + 1)
 
 Open: TypeAlias = Callable[..., Awaitable[Stores]]

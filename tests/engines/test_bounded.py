@@ -272,11 +272,15 @@ def test_a_schema_nests_no_deeper_for_being_bounded() -> None:
 
 def test_a_hundred_properties_take_a_few_milliseconds() -> None:
     properties = {f"p{index}": {"type": "array", "items": {"type": "string"}} for index in range(100)}
+    schema = {"type": "object", "properties": properties}
+
+    assert min(seconds_to_bound(schema) for _ in range(3)) < 0.2  # the collector of garbage may take part in one
+
+
+def seconds_to_bound(schema: dict[str, Any]) -> float:
     began = time.process_time()
-
-    bounded({"type": "object", "properties": properties}, SMALL)
-
-    assert time.process_time() - began < 0.2
+    bounded(schema, SMALL)
+    return time.process_time() - began
 
 
 def test_many_patterns_do_not_hold_up_the_server() -> None:

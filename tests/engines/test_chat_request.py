@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from geminid.engines.bounds import Bounds
+from geminid.engines.chat_form import Form
 from geminid.engines.chat_request import Writer
 from geminid.engines.dialects import DIALECTS, GENERIC, LLAMA, VLLM
 from geminid.engines.tool_calls import instructions, schema_instructions
@@ -148,44 +149,19 @@ def test_the_default_system_text_stays_beside_tools() -> None:
     assert sent["messages"][0]["content"].startswith("Be kind.\n\n# Tools")  # type: ignore[index]
 
 
-@pytest.mark.parametrize(
-    ("dialect", "constraint", "sent"),
-    [
-        ("llama", DIARY, {"grammar": grammar_of(DIARY, None)}),
-        ("llama", YES_NO, {"grammar": grammar_of(YES_NO, None)}),
-        ("vllm", DIARY, {"structured_outputs": {"json": DIARY.schema}}),
-        ("vllm", YES_NO, {"structured_outputs": {"choice": ["yes", "no"]}}),
-        ("generic", JsonSchema({}), {"response_format": {"type": "json_object"}}),
-        (
-            "generic",
-            DIARY,
-            {
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": "answer", "schema": DIARY.schema, "strict": True},
-                }
-            },
-        ),
-    ],
-)
-def test_constraints(dialect: str, constraint: Any, sent: dict[str, Any]) -> None:
-    asked = body(dialect, constraint=constraint)
-
-    fields = {"grammar", "structured_outputs", "response_format"}
-    assert {name: value for name, value in asked.items() if name in fields} == sent
-    assert asked["messages"][0] == {"role": "system", "content": schema_instructions(constraint)}
-
-
 def test_who_keeps_to_choices() -> None:
     assert [dialect.capabilities(1).choices for dialect in (LLAMA, VLLM, GENERIC)] == [True, True, False]
 
 
-def test_a_constraint_beside_functions() -> None:
-    asked = tools(Calling.AUTO)
+@pytest.mark.parametrize(
+    ("dialect", "constraint"),
+    [("llama", DIARY), ("llama", YES_NO), ("vllm", DIARY), ("vllm", YES_NO), ("generic", DIARY)],
+)
+def test_a_constraint_is_told_to_server_and_model(dialect: str, constraint: Any) -> None:
+    sent = body(dialect, constraint=constraint)
 
-    assert body("llama", constraint=DIARY, tools=asked)["grammar"] == grammar_of(DIARY, asked)
-    assert "structured_outputs" not in body("vllm", constraint=DIARY, tools=asked)
-    assert "response_format" in body("generic", constraint=DIARY, tools=asked)
+    assert sent.items() >= Form(constraint, None).told(DIALECTS[dialect]).items()
+    assert sent["messages"][0] == {"role": "system", "content": schema_instructions(constraint)}
 
 
 def test_an_answer_of_calls_alone_is_told_no_schema() -> None:
@@ -195,39 +171,15 @@ def test_an_answer_of_calls_alone_is_told_no_schema() -> None:
     assert not any(schema_instructions(DIARY) in str(sent["messages"]) for sent in told)
 
 
-def test_small_models_are_bounded() -> None:
-    writer = Writer(LLAMA, bounds=Bounds(items=7, text=11))
-
-    diary = writer.body("any", Generation(HELLO, constraint=DIARY), 4096)["grammar"]
-    calls = writer.body("any", Generation(HELLO, tools=tools(Calling.ANY)), 4096)["grammar"]
-
-    assert '"maxItems": 7' in str(diary)
-    assert '"maxLength": 11' in str(diary)
-    assert '"maxLength": 11' in str(calls)
-    assert "{0," not in str(calls).partition("arguments_0:")[0], "one call is all"
-
-
-def test_a_schema_that_asks_for_more_than_the_bounds_is_not_bounded() -> None:
-    deep = JsonSchema(
-        {"type": "array", "minItems": 1, "items": {"type": "array", "minItems": 1, "items": DIARY.schema}}
+@pytest.mark.parametrize(
+    ("calling", "bounded"), [(Calling.AUTO, False), (Calling.VALIDATED, True), (Calling.ANY, True)]
+)
+def test_functions_are_bounded_where_arguments_have_to_validate(calling: Calling, bounded: bool) -> None:
+    sent = Writer(VLLM, bounds=Bounds(text=11)).body(
+        "any", Generation(HELLO, tools=tools(calling, "weather")), 4096
     )
-    recursive = JsonSchema(
-        {
-            "$ref": "#/$defs/node",
-            "$defs": {
-                "node": {
-                    "type": "object",
-                    "properties": {"next": {"anyOf": [{"$ref": "#/$defs/node"}, {"type": "null"}]}},
-                    "required": ["next"],
-                }
-            },
-        }
-    )
-    writer = Writer(LLAMA, bounds=Bounds(depth=1))
 
-    for constraint in (deep, recursive):
-        grammar = writer.body("any", Generation(HELLO, constraint=constraint), 4096)["grammar"]
-        assert isinstance(grammar, str)
+    assert ('"maxLength": 11' in json.dumps(sent["tools"])) is bounded
 
 
 @pytest.mark.parametrize(

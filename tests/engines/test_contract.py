@@ -41,7 +41,7 @@ from geminid.generation import (
     Usage,
 )
 
-FREE_SECONDS = 3.0
+FREE_SECONDS = 10.0
 """The promise is a second; the machines that run tests are sometimes busy."""
 
 QUESTION = "Why is the sky blue?"
@@ -220,7 +220,7 @@ async def test_it_says_when_it_is_ready(subject: Subject) -> None:
 
 
 async def test_deltas_then_finish_then_usage(subject: Subject) -> None:
-    *deltas, finish, usage = await events_of(subject.engine, asking(QUESTION, max_output_tokens=200))
+    *deltas, finish, usage = await events_of(subject.engine, asking(QUESTION, max_output_tokens=2000))
 
     assert deltas
     assert {type(event) for event in deltas} == {Delta}

@@ -124,6 +124,16 @@ async def test_a_small_model_is_held_to_bounds_whatever_the_operator_said(
     assert served.bounds == expected
 
 
+@pytest.mark.parametrize("told", [None, 7_000_000_000])
+async def test_the_operators_word_on_its_size_counts(server: Any, told: int | None) -> None:
+    served = Served("m", parameters=135_000_000)
+    assert served.bounds == SMALL_MODEL_BOUNDS
+
+    await served.learn(await server({"data": [{"id": "m", "meta": {"n_params": told}}]}), VLLM)
+
+    assert served.bounds == SMALL_MODEL_BOUNDS
+
+
 TEMPLATE = {"chat_template": "{{ '<|user|>' + content }}", "bos_token": "<s>", "eos_token": 5}
 CONTROL = {"<|user|>": 1, "<s>": 2}
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_never
@@ -12,13 +10,13 @@ from typing import assert_never
 from msgspec import structs
 
 from geminid import settings as config
+from geminid.build.kinds import llama_of, openai_of, scripted_of
 from geminid.build.upstreams import replay_of, vertex_of
 from geminid.elsewhere.base import Elsewhere
 from geminid.engines import weights
 from geminid.engines.base import Engine
 from geminid.engines.llama_sizing import threads as cores
 from geminid.engines.pool import Factory, Policy, Pool
-from geminid.engines.scripted import Script, Scripted, ScriptError
 from geminid.engines.weights import Licence, Weights
 from geminid.gemini.profiles import Catalogue
 from geminid.service.registry import Registry
@@ -126,11 +124,11 @@ def _engine(engine: EngineSettings, settings: Settings, states: Path | None) -> 
 def _single(engine: EngineSettings, settings: Settings, states: Path | None) -> Engine:
     match engine:
         case config.Scripted():
-            return _scripted(engine)
+            return scripted_of(engine)
         case config.OpenAI():
-            return _openai(engine)
+            return openai_of(engine)
         case config.Llama():
-            return _llama(engine, weights_named(engine.weights, settings), states)
+            return llama_of(engine, weights_named(engine.weights, settings), states)
         case config.Vertex():
             return vertex_of(engine)
         case config.Replay():
@@ -152,11 +150,13 @@ def replicas_of(
                 raise SettingsError("an engine has one `url`, or several different ones in `urls`.")
             ones = [structs.replace(engine, url=url, urls=(), pool=config.Pool()) for url in urls]
             stall = engine.pool.first_token_seconds
-            return {repr(one): functools.partial(_openai, one, stall) for one in ones}
+            return {repr(one): functools.partial(openai_of, one, stall) for one in ones}
         case config.Llama(replicas=count) if count > 1:
             model, threads = weights_named(engine.weights, settings), engine.threads or max(1, cores() // count)
             one = structs.replace(engine, threads=threads, replicas=1, pool=config.Pool())
-            return {f"{one!r} {number}": functools.partial(_llama, one, model, states) for number in range(count)}
+            return {
+                f"{one!r} {number}": functools.partial(llama_of, one, model, states) for number in range(count)
+            }
         case _:
             return None
 
@@ -171,90 +171,4 @@ def _policy(pool: config.Pool) -> Policy:
         ejection_seconds=pool.ejection_seconds,
         slow_start_seconds=pool.slow_start_seconds,
         overload=pool.overload,
-    )
-
-
-async def reconfigure(registry: Registry, old: Settings, new: Settings, states: Path | None = None) -> list[str]:
-    """Exchanges the replicas of engines that have some, with their streams left to end by themselves.
-
-    Returns the engine expressions whose other changes need a restart. Raises SettingsError.
-    """
-    engines = registry.named
-    wanted = {
-        expression: replicas_of(new.engine_of(expression), new, states)
-        for expression in engines
-        if old.engine_of(expression) != new.engine_of(expression)
-    }
-    left = []
-    for expression, replicas in wanted.items():
-        engine = engines[expression]
-        if not isinstance(engine, Pool) or replicas is None:
-            left.append(expression)
-            continue
-        await engine.reconfigure(replicas)
-        if _but_for_replicas(old.engine_of(expression)) != _but_for_replicas(new.engine_of(expression)):
-            left.append(expression)
-    return left
-
-
-def _but_for_replicas(engine: EngineSettings) -> EngineSettings:
-    """What a pool does not take over from new settings: how it treats its replicas, and its place in the queue."""
-    match engine:
-        case config.OpenAI():
-            return config.OpenAI(pool=engine.pool, running=engine.running, waiting=engine.waiting)
-        case config.Llama():
-            return config.Llama(pool=engine.pool, running=engine.running, waiting=engine.waiting)
-        case config.Scripted() | config.Vertex() | config.Replay():
-            return engine
-        case _:
-            assert_never(engine)
-
-
-def _openai(engine: config.OpenAI, stall: float | None = None) -> Engine:
-    """``stall`` is how many seconds it may be silent."""
-    from geminid.engines.openai_http import OpenAIHTTP, Patience
-
-    if not engine.url:
-        raise SettingsError('an engine of kind "openai" needs a `url`, or several `urls`.')
-    try:
-        tls = ssl.create_default_context(cafile=engine.ca) if engine.ca else None
-    except OSError as error:
-        raise SettingsError(f"`ca`: {engine.ca} cannot be used: {error.strerror or error}") from error
-    return OpenAIHTTP(
-        engine.url,
-        engine.model,
-        api_key=os.environ.get(engine.api_key_env) if engine.api_key_env else None,
-        key_header=engine.api_key_header,
-        tls=tls,
-        dialect=engine.dialect,
-        context_tokens=engine.context_tokens,
-        sees=engine.sees,
-        hears=engine.hears,
-        system=engine.system,
-        patience=Patience(stall=stall) if stall else None,
-    )
-
-
-def _scripted(engine: config.Scripted) -> Scripted:
-    try:
-        return Scripted(Script.load(Path(engine.script)) if engine.script else None)
-    except ScriptError as error:
-        raise SettingsError(str(error)) from error
-
-
-def _llama(engine: config.Llama, model: Weights, states: Path | None) -> Engine:
-    from geminid.engines.llama import Llama
-
-    path = weights.cached(model)
-    if path is None:
-        raise SettingsError(f"weights {model.name!r} are not here. Run `geminid models pull {model.name}`.")
-    return Llama(
-        path,
-        threads=engine.threads,
-        context_tokens=engine.context_tokens,
-        slots=engine.slots,
-        projector=Path(engine.projector) if engine.projector else weights.projector_path(model),
-        system=model.system if engine.system is None else engine.system,
-        states=states if engine.prefix_mib else None,
-        state_bytes=engine.prefix_mib * 1024**2,
     )

@@ -6,14 +6,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from msgspec import structs
 
-from geminid.build.engines import reconfigure, replicas_of
+from geminid import settings as config
+from geminid.build.engines import replicas_of
+from geminid.engines.pool import Pool
 from geminid.service.registry import Registry
-from geminid.settings import EngineSettings, OpenAI, Settings
+from geminid.settings import EngineSettings, Settings
 
 
 def changed(old: Settings, new: Settings) -> list[str]:
@@ -44,7 +46,7 @@ def only_replicas(old: Settings, new: Settings) -> bool:
 
 
 def _same_pool(before: EngineSettings, after: EngineSettings, old: Settings, new: Settings) -> bool:
-    if not isinstance(before, OpenAI) or not isinstance(after, OpenAI):
+    if not isinstance(before, config.OpenAI) or not isinstance(after, config.OpenAI):
         return False
     if replicas_of(before, old) is None or replicas_of(after, new) is None:
         return False
@@ -56,9 +58,45 @@ async def take_over(registry: Registry, old: Settings, new: Settings, states: Pa
 
     Raises SettingsError, and then nothing has changed.
     """
-    left = set(await reconfigure(registry, old, new, states))
+    left = await _reconfigure(registry, old, new, states)
     keys = changed(old, new)
     names = {key.removeprefix("engines.") for key in keys if key.startswith("engines.")}
     taken = (names & set(old.engines) & set(new.engines)) - left
     now = structs.replace(old, engines=old.engines | {name: new.engines[name] for name in taken})
     return now, [key for key in keys if key.removeprefix("engines.") not in taken]
+
+
+async def _reconfigure(registry: Registry, old: Settings, new: Settings, states: Path) -> set[str]:
+    """Exchanges the replicas of engines that have some, with their streams left to end by themselves.
+
+    Returns the engine expressions whose other changes need a restart. Raises SettingsError.
+    """
+    engines = registry.named
+    wanted = {
+        expression: replicas_of(new.engine_of(expression), new, states)
+        for expression in engines
+        if old.engine_of(expression) != new.engine_of(expression)
+    }
+    left = set()
+    for expression, replicas in wanted.items():
+        engine = engines[expression]
+        if not isinstance(engine, Pool) or replicas is None:
+            left.add(expression)
+            continue
+        await engine.reconfigure(replicas)
+        if _but_for_replicas(old.engine_of(expression)) != _but_for_replicas(new.engine_of(expression)):
+            left.add(expression)
+    return left
+
+
+def _but_for_replicas(engine: EngineSettings) -> EngineSettings:
+    """What a pool does not take over from new settings: how it treats its replicas, and its place in the queue."""
+    match engine:
+        case config.OpenAI():
+            return config.OpenAI(pool=engine.pool, running=engine.running, waiting=engine.waiting)
+        case config.Llama():
+            return config.Llama(pool=engine.pool, running=engine.running, waiting=engine.waiting)
+        case config.Scripted() | config.Vertex() | config.Replay():
+            return engine
+        case _:
+            assert_never(engine)

@@ -1,4 +1,4 @@
-"""Settings -> the database, opened when the server starts, and what is done to it while it runs."""
+"""Settings -> the database, opened when the server starts, and what is brought there while it runs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,16 @@ from pathlib import Path
 
 from geminid.errors import ApiError
 from geminid.gates.local_buckets import LocalBuckets
-from geminid.settings import SettingsError, Storage
+from geminid.settings import SettingsError, Storage, Usage
 from geminid.storage.base import StorageError
 from geminid.storage.blob_bucket import open_bucket
 from geminid.storage.blob_folder import BlobFolder
 from geminid.storage.blobbed_contents import BlobbedCachedContents
 from geminid.storage.blobs import Blobs
 from geminid.storage.deferred import DeferredBuckets, DeferredCachedContents, DeferredShares, DeferredUsageRecords
-from geminid.storage.records import Buckets
+from geminid.storage.journal import Journal
+from geminid.storage.recorder import Recorder
+from geminid.storage.records import Buckets, UsageRecords
 from geminid.storage.sql.database import Database, open_database, sqlite_file
 
 _SWEEP_SECONDS = 60.0
@@ -117,3 +119,11 @@ def blobs_of(storage: Storage, url: str) -> Blobs | None:
     if not url.startswith("sqlite"):
         return None
     return BlobFolder(sqlite_file(url).with_suffix(".blobs"))
+
+
+def recorder_of(usage: Usage, folder: Path, records: UsageRecords) -> Recorder | None:
+    """What brings usage records to the database, by way of a journal in ``folder``; None where none are kept."""
+    if not usage.records:
+        return None
+    keep = dt.timedelta(days=usage.keep_days) if usage.keep_days else None
+    return Recorder(Journal(folder, limit_bytes=usage.journal_bytes), records, keep=keep)

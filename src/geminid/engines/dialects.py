@@ -1,6 +1,6 @@
 """How model servers differ from each other, one row for each. Data only.
 
-Read by ``openai_http.py``, and by ``chat_request.py`` and ``chat_reply.py`` for what is said.
+Read by ``model_server.py``, and by ``chat_request.py``, ``chat_form.py`` and ``chat_reply.py`` for what is said.
 
 ``generic`` sends nothing that https://platform.openai.com/docs/api-reference/chat does not know. The rest is from
 https://github.com/ggml-org/llama.cpp/blob/master/tools/server/README.md,
@@ -195,6 +195,8 @@ SGLANG = Dialect(
     stream_options={"continuous_usage_stats": True},
     constraining=Constraining.FORMAT_OR_REGEX,
     constrains_beside_tools=False,
+    # Since calls are held to their models' own formats, as with vLLM: https://github.com/sgl-project/sglang/pull/40051
+    strict_functions=True,
     reasoning=Reasoning.TEMPLATE,
     audio_url=True,
     keeps_prefixes=True,

@@ -2,7 +2,7 @@
 
 A crash of native code costs one restart: streams that had begun end with UNAVAILABLE, calls that had not are asked
 again of the next child, and new calls wait for it. A child that works without progress is taken for hung and
-replaced: ``kept_child.py`` keeps one running. Built by ``app.py``.
+replaced: ``kept_child.py`` keeps one running. Built by ``build/kinds.py``.
 """
 
 from __future__ import annotations

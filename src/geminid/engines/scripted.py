@@ -1,8 +1,8 @@
 """A deterministic engine: it says what a script tells it to, for the tests of those who build on geminid.
 
 It is not a model and needs none. Answers, their pace, token probabilities, usage and failures come from a file
-(``script.py``); without one it says what the request asks for, else one fixed sentence. Built by ``app.py`` for
-``--engine scripted``.
+(``script.py``); without one it says what the request asks for, else one fixed sentence. Built by
+``build/kinds.py`` for ``--engine scripted``.
 
 A token is a word, a number or a single other character, with the space before it; a longer run of white space
 is one token. ``maxOutputTokens`` and stop sequences cut the script's text as they would cut a model's.

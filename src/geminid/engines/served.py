@@ -1,4 +1,4 @@
-"""What a model server serves: the model's name, its window, its senses and its size. Used by ``openai_http.py``.
+"""What a model server serves: the model's name, its window, its senses and its size. Used by ``model_server.py``.
 
 What the settings leave open the server tells, when it is there; it is asked until it has told.
 """
@@ -22,18 +22,23 @@ from geminid.engines.upstream import Upstream
 class Served:
     """``model`` is empty, the others are None, as long as they are not known.
 
-    ``bounds`` are what the model has to be held to, ``control_tokens`` texts that it reads as such. ``complete``:
-    the server has told what it tells, and need not be asked again.
+    ``parameters`` are how many the model has, ``control_tokens`` texts that it reads as such. ``complete``: the
+    server has told what it tells, and need not be asked again.
     """
 
     model: str
     context_tokens: int | None = None
     sees: bool | None = None
     hears: bool | None = None
-    bounds: Bounds | None = None
+    parameters: int | None = None
     control_tokens: tuple[str, ...] = ()
     complete: bool = field(default=False, compare=False)
     _told: bool = field(default=False, init=False, compare=False)
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """What the model has to be held to."""
+        return bounds_of(self.parameters)
 
     def capabilities(self, dialect: Dialect) -> Capabilities:
         """Before anything is known, what is sure."""
@@ -69,7 +74,8 @@ class Served:
         self.context_tokens = self.context_tokens or told.window
         self.sees = told.sees if self.sees is None else self.sees
         self.hears = told.hears if self.hears is None else self.hears
-        self.bounds, self.control_tokens = bounds_of(told.parameters), told.control_tokens
+        self.parameters = self.parameters or told.parameters
+        self.control_tokens = told.control_tokens
         self._told = True
 
 

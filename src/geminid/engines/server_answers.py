@@ -1,6 +1,6 @@
 """What servers answer when they are asked for their models and for the tokens of a text. Declarations only.
 
-Read by ``served.py``, ``server_details.py`` and ``openai_http.py``; the routes are in ``dialects.py``.
+Read by ``served.py``, ``server_details.py`` and ``server_tokens.py``; the routes are in ``dialects.py``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which kind of server answers at an address, by what only that kind says. Called by ``openai_http.py``."""
+"""Which kind of server answers at an address, by what only that kind says. Called by ``model_server.py``."""
 
 from __future__ import annotations
 

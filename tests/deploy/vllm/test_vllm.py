@@ -20,14 +20,9 @@ pytestmark = [pytest.mark.vllm, pytest.mark.model, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[3]
 CONFORMANCE = ROOT / "tests" / "conformance"
 SCHEMAS = "test_schemas.py::test_the_answer_is_what_the_schema_asks_for"
-ENDLESS = [
-    f"{SCHEMAS}[address-propertyOrdering of optional properties]",
-    f"{SCHEMAS}[address-names that need quoting]",
-    f"{SCHEMAS}[address-a tree]",
-    f"{SCHEMAS}[address-a linked list]",
-]
-"""Where a schema leaves digits, white space or depth open, so small a model finds no end. The embedded engine has
-bounds for it; vLLM does not tell how large its model is."""
+ENDLESS = f"{SCHEMAS}[address-names that need quoting]"
+"""vLLM's grammar lets white space stand without end between a value and what follows; so small a model gets lost
+in it."""
 
 MODEL = "gemini-2.5-flash"
 WINDOW = 8192
@@ -213,7 +208,7 @@ async def test_the_conformance_tests(app: App) -> None:
     """Those of generation, schemas and tools, in a process of their own."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "pytest", "-q", str(CONFORMANCE), "--engine", "address",
-        *(f"--deselect={CONFORMANCE.relative_to(ROOT)}/{case}" for case in ENDLESS),
+        f"--deselect={CONFORMANCE.relative_to(ROOT)}/{ENDLESS}",
         cwd=ROOT,
         env={**os.environ, "GEMINID_CONFORMANCE_URL": f"http://127.0.0.1:{app.listener.port}"},
         stdout=asyncio.subprocess.PIPE,

@@ -15,8 +15,11 @@ from geminid.engines.openai_http import OpenAIHTTP, Patience
 from geminid.engines.pool import Policy, Pool
 
 TOKENS = 10
-QUICK = Policy(check_seconds=0.2, first_event_seconds=0.5, ejection_seconds=0.5, slow_start_seconds=0.2)
-PATIENCE = Patience(connect=0.5, stall=0.5, health=0.2)
+SILENCE = 3.0
+"""Seconds after which who says nothing is taken to hang: more than a busy machine keeps a process waiting."""
+
+QUICK = Policy(check_seconds=0.2, first_event_seconds=SILENCE, ejection_seconds=0.5, slow_start_seconds=0.2)
+PATIENCE = Patience(connect=SILENCE, stall=SILENCE, health=SILENCE)
 
 
 @dataclass
@@ -141,7 +144,7 @@ async def pool_of(serve: Serve) -> AsyncIterator[Callable[..., Awaitable[tuple[P
         pool = Pool({server.url: maker(server) for server in servers}, policy)
         made.append(pool)
         await pool.start()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not all(replica.up for replica in pool.replicas):  # noqa: ASYNC110 - each has its own checks
                 await asyncio.sleep(0.01)
         return pool, servers

@@ -32,7 +32,7 @@ async def answer_of(pool: Pool, generation: Generation | None = None) -> str:
 
 
 async def until(what: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not what():  # noqa: ASYNC110 - servers have no event for it
             await asyncio.sleep(0.01)
 
@@ -73,8 +73,9 @@ class Load:
             self.complete += 1
 
 
-@pytest.mark.parametrize(("mode", "most_seconds"), [("dead", 1.0), ("hung", 2.0), ("mad", 1.0), ("busy", 1.0)])
-async def test_no_call_without_a_token_fails(pool_of: Any, mode: str, most_seconds: float) -> None:
+@pytest.mark.parametrize(("mode", "silences"), [("dead", 1), ("hung", 2), ("mad", 1), ("busy", 1)])
+async def test_no_call_without_a_token_fails(pool_of: Any, quick: Any, mode: str, silences: int) -> None:
+    """Who is hung is waited for once, the others are not."""
     pool, servers = await pool_of(8)
     load = Load()
     running = asyncio.create_task(load.run(pool, SECONDS))
@@ -87,7 +88,7 @@ async def test_no_call_without_a_token_fails(pool_of: Any, mode: str, most_secon
     assert {type(error) for error in load.broken} <= {errors.Unavailable, errors.Internal}
     assert len(load.broken) <= CALLERS
     assert load.complete > 50
-    assert load.slowest < most_seconds
+    assert load.slowest < silences * quick.first_event_seconds
 
 
 async def test_one_after_the_other_may_die_and_come_back(pool_of: Any) -> None:
@@ -165,8 +166,8 @@ async def test_who_is_busy_is_not_blamed(pool_of: Any) -> None:
     assert not any(replica.failures for replica in pool.replicas)
 
 
-async def test_who_fails_again_and_again_gets_no_calls_for_a_while(pool_of: Any) -> None:
-    pool, servers = await pool_of(2)
+async def test_who_fails_again_and_again_gets_no_calls_for_a_while(pool_of: Any, quick: Any) -> None:
+    pool, servers = await pool_of(2, replace(quick, ejection_seconds=60))
     mad, sound = pool.replicas
     servers[0].becomes("mad")
 

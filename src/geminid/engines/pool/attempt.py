@@ -44,6 +44,7 @@ class Attempt:
         except StopAsyncIteration as error:
             raise errors.Internal(errors.INTERNAL) from error
         finally:
+            del limit  # has the task, which has the failure, whose traceback has this frame: a cycle of references
             if not begun:
                 await self.aclose()
 

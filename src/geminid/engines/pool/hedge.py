@@ -60,7 +60,7 @@ class _Race:
     def __init__(self, seconds: float) -> None:
         self.outcome = Outcome()
         self._seconds = seconds
-        self._running: dict[asyncio.Task[None], Attempt] = {}
+        self._running: set[asyncio.Task[Outcome]] = set()
         self._entered: list[Attempt] = []
 
     @property
@@ -69,19 +69,17 @@ class _Race:
 
     def enter(self, attempt: Attempt) -> None:
         self._entered.append(attempt)
-        self._running[asyncio.create_task(attempt.begin(self._seconds))] = attempt
+        self._running.add(asyncio.create_task(_alone(attempt, self._seconds)))
 
     async def run(self, seconds: float | None = None) -> None:
         """Until one has begun or failed, or so many seconds are over."""
-        done, _ = await asyncio.wait(self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            attempt = self._running.pop(task)
-            try:
-                task.result()
-            except ELSEWHERE as error:
-                self.outcome.failed += ((attempt.replica, error),)
-            else:
-                self.outcome.begun = self.outcome.begun or attempt
+        done, self._running = await asyncio.wait(
+            self._running, timeout=seconds, return_when=asyncio.FIRST_COMPLETED
+        )
+        while done:  # which must not have a task that raises: it would be in the traceback, a cycle of references
+            one = done.pop().result()
+            self.outcome.failed += one.failed
+            self.outcome.begun = self.outcome.begun or one.begun
 
     async def end(self) -> None:
         """Nobody works on what did not win."""

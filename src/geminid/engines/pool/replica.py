@@ -1,6 +1,6 @@
 """One of the engines behind a pool: what it is working on, and whether calls should go to it.
 
-Kept by ``pool/__init__.py``; does no I/O. Load is in tokens, to be read and to be written.
+Kept by ``replicas.py``; does no I/O. Load is in tokens, to be read and to be written.
 """
 
 from __future__ import annotations
