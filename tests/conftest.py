@@ -1,8 +1,13 @@
-"""A whole server inside the test's own event loop, on a free port, with a scripted engine behind it."""
+"""A whole server inside the test's own event loop, on a free port, with a scripted engine behind it.
+
+And what holds for all tests: how hypothesis searches, and ports for programs that cannot choose their own.
+"""
 
 from __future__ import annotations
 
 import json
+import secrets
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +15,7 @@ from typing import Any, TypeAlias
 
 import aiohttp
 import pytest
+from hypothesis import HealthCheck, settings
 
 from geminid.app import App
 from geminid.build.media import understanding_of
@@ -19,7 +25,38 @@ from geminid.media.understand import Understanding
 from geminid.service.judges import Judges
 from geminid.settings import Citations, Media, Safety, Server, Settings
 
+# The same examples every time, however slow the machine is: who changes nothing sees nothing fail. A search for
+# other examples is asked for by name, --hypothesis-profile=default.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
+
+_BELOW_THOSE_OF_CLIENTS = range(20_000, 30_000)
+"""Linux gives out ports from 32768 on where a client asks for any, other systems from 49152 on."""
+
 MODELS = "/v1/projects/p/locations/l/publishers/google/models"
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """Finds a port for a program that must be told one. No client's connection takes it before it listens."""
+    given: set[int] = set()
+
+    def free_port() -> int:
+        while True:
+            port = secrets.choice(_BELOW_THOSE_OF_CLIENTS)
+            with socket.socket() as probe:
+                if port not in given and probe.connect_ex(("127.0.0.1", port)) != 0:
+                    given.add(port)
+                    return port
+
+    return free_port
 
 
 @dataclass(frozen=True, slots=True)

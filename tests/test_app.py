@@ -23,14 +23,14 @@ async def status_of(app: App, path: str) -> tuple[int, Any]:
 
 
 async def test_a_server_is_alive_before_its_engine_is_ready(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    app = App(Settings(engine=f"http://127.0.0.1:{port}/v1", server=PORTS), tmp_path)
-    await app.start()
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        app = App(Settings(engine=f"http://127.0.0.1:{nobody.getsockname()[1]}/v1", server=PORTS), tmp_path)
+        await app.start()
 
-    live, ready = await status_of(app, "/livez"), await status_of(app, "/readyz")
+        live, ready = await status_of(app, "/livez"), await status_of(app, "/readyz")
 
-    await app.stop()
+        await app.stop()
     assert live == (200, {"status": "ok"})
     assert ready[0] == 503
     assert ready[1]["engines"][0]["state"] == "down"

@@ -80,10 +80,9 @@ def test_damaged_weights_are_found(tmp_path: Path) -> None:
 
 
 def test_an_engine_that_does_not_answer_is_found() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-
-    result = check("--port", "0", "--engine", f"http://127.0.0.1:{port}/v1")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        result = check("--port", "0", "--engine", f"http://127.0.0.1:{closed.getsockname()[1]}/v1")
 
     assert result.exit_code == 1
     assert "Connection refused" in result.output

@@ -25,7 +25,11 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows inherit
 URL = "http://127.0.0.1:{}/v1/projects/p/locations/l/publishers/google/models/gemini-2.5-flash:generateContent"
 BODY = {"contents": {"role": "user", "parts": {"text": "Hello"}}}
 
-LONG = {"generationConfig": {"maxOutputTokens": 1800}}
+LONG = {
+    "contents": {"role": "user", "parts": {"text": "Write a long story."}},
+    "generationConfig": {"temperature": 0, "maxOutputTokens": 1200},
+}
+"""At which the embedded model writes for longer than two reloads take."""
 
 
 def settings(engine: str = "scripted") -> Settings:
@@ -78,12 +82,12 @@ async def test_who_hangs_at_the_first_start_is_killed_and_named(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     workers = made(settings(f"scripted:{hanging}"))
-    workers.start_seconds = 2
+    workers.start_seconds = 5
 
-    with pytest.raises(WorkersError, match=r"^worker 1 did not listen within 2 s and was killed\.$"):
+    with pytest.raises(WorkersError, match=r"^worker 1 did not listen within 5 s and was killed\.$"):
         await workers.start()
 
-    assert "worker 1 does not listen after 2 s and is killed. This is where it stands:" in caplog.text
+    assert "worker 1 does not listen after 5 s and is killed. This is where it stands:" in caplog.text
     assert "most recent call first" in capfd.readouterr().err
 
 
@@ -205,7 +209,7 @@ async def test_an_engine_stays_while_a_worker_writes_with_it(
     await workers.start()
     await workers.wait_ready()
     url = URL.format(workers.port("http")).replace("generate", "streamGenerate")
-    async with aiohttp.ClientSession() as session, session.post(f"{url}?alt=sse", json=BODY | LONG) as stream:
+    async with aiohttp.ClientSession() as session, session.post(f"{url}?alt=sse", json=LONG) as stream:
         await stream.content.readline()
 
         await workers.reload(embedded(slots=2))

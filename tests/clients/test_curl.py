@@ -18,7 +18,8 @@ class HasUrl(Protocol):
 
 def curl(server: HasUrl, tail: str, folder: Path, project: str = "PROJECT_ID", location: str = "LOCATION") -> str:
     """The documented command: the body in request.json, a bearer token, POST."""
-    (folder / "request.json").write_text(json.dumps(REQUEST | {"generationConfig": {"maxOutputTokens": 24}}))
+    config = {"temperature": 0, "maxOutputTokens": 24}
+    (folder / "request.json").write_text(json.dumps(REQUEST | {"generationConfig": config}))
     path = f"v1/projects/{project}/locations/{location}/publishers/google/models/{tail}"
     return subprocess.run(
         [

@@ -60,7 +60,8 @@ async def test_a_seed_holds_while_others_are_served(embedded: Server) -> None:
     config = {"temperature": 1.0, "maxOutputTokens": 24, "seed": 7}
     alone = await said(embedded, "Tell me a story.", **config)
 
-    crowd = [said(embedded, f"Tell me about {thing}.", maxOutputTokens=24) for thing in ("rain", "snow", "fog")]
+    about = [f"Tell me about {thing}." for thing in ("rain", "snow", "fog")]
+    crowd = [said(embedded, text, seed=1, maxOutputTokens=24) for text in about]
     together, *_ = await asyncio.gather(said(embedded, "Tell me a story.", **config), *crowd)
 
     assert together == alone
@@ -81,7 +82,7 @@ async def test_max_output_tokens_is_kept(embedded: Server) -> None:
 
 
 async def test_the_prompt_is_counted_by_the_models_own_tokenizer(embedded: Server) -> None:
-    answer = await ask(embedded, "Hello world", maxOutputTokens=1)
+    answer = await ask(embedded, "Hello world", temperature=0, maxOutputTokens=1)
 
     assert answer["usageMetadata"]["promptTokenCount"] == 2
 
@@ -104,10 +105,12 @@ async def test_letters_are_never_broken(embedded: Server) -> None:
 
 
 async def test_an_engine_that_is_killed_ends_its_stream_with_an_error_and_comes_back(embedded: Server) -> None:
-    (child,) = psutil.Process(embedded.process.pid).children()
+    children = psutil.Process(embedded.process.pid).children()
+    (child,) = (child for child in children if "geminid.engines.llama_child" in child.cmdline())
     url = f"{embedded.url}{MODELS}/gemini-1.5-flash:streamGenerateContent?alt=sse"
+    story = body("Write a long story.", temperature=0, maxOutputTokens=2000)
     async with asyncio.timeout(60), aiohttp.ClientSession() as session:
-        async with session.post(url, json=body("Write a long story.", maxOutputTokens=2000)) as response:
+        async with session.post(url, json=story) as response:
             first = await response.content.readline()
             os.kill(child.pid, signal.SIGKILL)
             rest = await response.content.read()
@@ -115,7 +118,7 @@ async def test_an_engine_that_is_killed_ends_its_stream_with_an_error_and_comes_
         *events, error = (first + rest).split(b"\r\n\r\n")
         assert all(event.startswith(b"data: ") for event in events)
         assert json.loads(error)["error"]["status"] == "UNAVAILABLE"
-        assert await said(embedded, "Hello", maxOutputTokens=4)
+        assert await said(embedded, "Hello", temperature=0, maxOutputTokens=4)
 
 
 async def test_ctrl_c_in_a_terminal_lets_answers_finish() -> None:
@@ -130,7 +133,7 @@ async def test_ctrl_c_in_a_terminal_lets_answers_finish() -> None:
         while b"ready" not in await process.stderr.readline():
             pass
         address = banner.split()[-1]
-        request = body("Write a story.", maxOutputTokens=60)
+        request = body("Write a story.", temperature=0, maxOutputTokens=60)
         url = f"{address}{MODELS}/gemini-1.5-flash:streamGenerateContent?alt=sse"
         async with session.post(url, json=request) as response:
             await response.content.readline()

@@ -263,7 +263,7 @@ def test_a_model_keeps_to_a_schema(embedded_chat: Chat) -> None:
         colour: Literal["red", "green", "blue"]
         flies: bool
 
-    question = embedded_chat.question("Describe a parrot.", response_format=Bird, max_tokens=60)
+    question = embedded_chat.question("Describe a parrot.", response_format=Bird, max_tokens=60, seed=1)
 
     answer = embedded_chat.client.chat.completions.parse(**question)
 
@@ -274,7 +274,7 @@ def test_a_model_keeps_to_a_schema(embedded_chat: Chat) -> None:
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_model_calls_what_it_must(embedded_chat: Chat, stream: bool) -> None:
     choice = {"type": "function", "function": {"name": "get_time"}}
-    question = embedded_chat.question("Hello", tools=TOOLS, tool_choice=choice, max_tokens=100)
+    question = embedded_chat.question("Hello", tools=TOOLS, tool_choice=choice, max_tokens=100, seed=1)
     completions = embedded_chat.client.chat.completions
     if stream:
         with completions.stream(**question) as events:

@@ -52,7 +52,9 @@ BIRD = {
 
 @pytest.mark.model
 def test_a_model_keeps_to_a_schema(model: GenerativeModel) -> None:
-    config = GenerationConfig(response_mime_type="application/json", response_schema=BIRD, max_output_tokens=60)
+    config = GenerationConfig(
+        response_mime_type="application/json", response_schema=BIRD, max_output_tokens=60, seed=1
+    )
 
     bird = json.loads(model.generate_content("Describe a parrot.", generation_config=config).text)
 
@@ -68,9 +70,12 @@ def test_a_model_calls_what_it_must(model: GenerativeModel) -> None:
         name="listen", description="Listens.", parameters={"type": "object", "properties": {}}
     )
     calling = ToolConfig.FunctionCallingConfig
-    config = ToolConfig(calling(mode=calling.Mode.ANY, allowed_function_names=["paint"]))
+    must = ToolConfig(calling(mode=calling.Mode.ANY, allowed_function_names=["paint"]))
+    config = GenerationConfig(seed=1)
 
-    answer = model.generate_content("Hello", tools=[Tool([listen, paint])], tool_config=config)
+    answer = model.generate_content(
+        "Hello", tools=[Tool([listen, paint])], tool_config=must, generation_config=config
+    )
 
     (call,) = answer.candidates[0].function_calls
     assert call.name == "paint"

@@ -19,7 +19,7 @@ STORY = "Tell me a story."
 
 
 def text_of(candidate: dict[str, Any]) -> str:
-    return "".join(part["text"] for part in candidate["content"]["parts"])
+    return "".join(part["text"] for part in candidate["content"].get("parts", []))
 
 
 def ask(server: Any, **config: Any) -> dict[str, Any]:

@@ -50,7 +50,7 @@ async def serve() -> AsyncIterator[Serve]:
         server = uvicorn.Server(config)
         server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
         servers.append((server, asyncio.create_task(server.serve())))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
                 await asyncio.sleep(0.01)
         return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"

@@ -14,8 +14,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,16 +64,11 @@ def database() -> Iterator[str]:
     next(fixture, None)
 
 
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return int(taken.getsockname()[1])
-
-
 class Server:
     """One geminid, on ports that stay its own."""
 
-    def __init__(self, config: Path, state: Path) -> None:
-        self.port, self.grpc_port, self.state = free_port(), free_port(), state
+    def __init__(self, config: Path, state: Path, port: int, grpc_port: int) -> None:
+        self.port, self.grpc_port, self.state = port, grpc_port, state
         self._config = config
         self.process: subprocess.Popen[str]
 
@@ -98,9 +93,9 @@ class Server:
 
 
 @contextmanager
-def nginx(folder: Path, servers: list[Server], authority: Authority) -> Iterator[int]:
-    """The configuration as it stands, but for addresses, ports and files: the port of TLS."""
-    port, certificate = free_port(), authority.certificate()
+def nginx(folder: Path, servers: list[Server], authority: Authority, port: int) -> Iterator[None]:
+    """The configuration as it stands, but for addresses, ports and files; ``port`` is that of TLS."""
+    certificate = authority.certificate()
     text = (ROOT / "deploy" / "nginx" / "geminid.conf").read_text()
     for number, server in enumerate(servers, 11):
         text = text.replace(f"10.0.0.{number}:8080", f"127.0.0.1:{server.port}")
@@ -124,7 +119,7 @@ def nginx(folder: Path, servers: list[Server], authority: Authority) -> Iterator
         deadline = time.monotonic() + 10
         while not _listens(port) and time.monotonic() < deadline:
             assert process.poll() is None, (folder / "errors").read_text()
-        yield port
+        yield
     finally:
         process.terminate()
         process.wait(10)
@@ -200,13 +195,15 @@ async def _rpc(channel: grpc.aio.Channel, seen: Seen) -> None:
 
 
 @pytest.mark.timeout(120)
-async def test_a_server_dies_and_comes_back_under_load(tmp_path: Path, database: str) -> None:
+async def test_a_server_dies_and_comes_back_under_load(
+    tmp_path: Path, database: str, free_port: Callable[[], int]
+) -> None:
     script = tmp_path / "script.json"
     chunks = ["one", {"text": " two", "delay_ms": 150}, {"text": " three", "delay_ms": 150}]
     script.write_text(json.dumps({"answers": [{"first_delay_ms": 50, "chunks": chunks}]}))
     config = tmp_path / "geminid.toml"
     config.write_text(f'engine = "scripted:{script}"\n[safety]\nrater = "none"\n[storage]\nurl = "{database}"\n')
-    servers = [Server(config, tmp_path / name) for name in ("one", "two")]
+    servers = [Server(config, tmp_path / name, free_port(), free_port()) for name in ("one", "two")]
     authority = Authority(tmp_path / "tls", names=["localhost"])
     seen, ended = Seen(), asyncio.Event()
     with ExitStack() as stack:
@@ -215,7 +212,8 @@ async def test_a_server_dies_and_comes_back_under_load(tmp_path: Path, database:
             stack.callback(lambda server=server: server.kill())
         folder = tmp_path / "nginx"
         folder.mkdir()
-        port = stack.enter_context(nginx(folder, servers, authority))
+        port = free_port()
+        stack.enter_context(nginx(folder, servers, authority, port))
         url, target = f"https://localhost:{port}/v1/{MODEL}", f"localhost:{port}"
         clients = [asyncio.create_task(load(url, target, authority, seen, number, ended)) for number in range(12)]
 

@@ -16,6 +16,9 @@ import uvloop
 from geminid.doors.limits import Limits
 from geminid.doors.listen import Listener
 
+READING_SECONDS = 8
+"""Less than any of the default limits, so that what ends earlier was ended by those of a test."""
+
 
 class HttpServer:
     """``app`` behind a ``Listener``, in a thread with an event loop of its own."""
@@ -25,7 +28,7 @@ class HttpServer:
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=lambda: run(self._serve()))
         self._thread.start()
-        self._ready.result(5)
+        self._ready.result(30)
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -43,9 +46,9 @@ class HttpServer:
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.listener.stop(), self._loop))
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.listener.stop(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self.listener.stop(), self._loop).result(30)
         self._loop.call_soon_threadsafe(self._end.set)
-        self._thread.join(5)
+        self._thread.join(30)
 
     @property
     def connections(self) -> int:
@@ -60,7 +63,7 @@ class Response:
 
 
 class RawClient:
-    """One TCP connection. Reading gives up after five seconds."""
+    """One TCP connection. Reading gives up after ``READING_SECONDS``."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -71,11 +74,11 @@ class RawClient:
         await self.writer.drain()
 
     async def line(self) -> bytes:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(READING_SECONDS):
             return await self.reader.readline()
 
     async def head(self) -> tuple[int, dict[str, str]]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(READING_SECONDS):
             head = (await self.reader.readuntil(b"\r\n\r\n")).decode()
         first, *lines = head.rstrip().split("\r\n")
         headers = dict(line.lower().split(": ", 1) for line in lines)
@@ -83,7 +86,7 @@ class RawClient:
 
     async def response(self) -> Response:
         status, headers = await self.head()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(READING_SECONDS):
             if headers.get("transfer-encoding") == "chunked":
                 body = await self._chunks()
             elif "content-length" in headers:
@@ -101,7 +104,7 @@ class RawClient:
 
     async def rest(self) -> bytes:
         """Everything until the server closes. A reset counts as a close."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(READING_SECONDS):
             with contextlib.suppress(ConnectionResetError):
                 return await self.reader.read()
         return b""
@@ -120,7 +123,7 @@ class RawClient:
 def eventually() -> Callable[..., Awaitable[None]]:
     """Waits until a condition holds: ``await eventually(lambda: not server.connections)``."""
 
-    async def wait(condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def wait(condition: Callable[[], bool], seconds: float = READING_SECONDS) -> None:
         async with asyncio.timeout(seconds):
             while True:
                 if condition():

@@ -93,7 +93,7 @@ class Watched:
         return watcher in done
 
 
-async def happens(event: threading.Event, seconds: float = 5) -> float:
+async def happens(event: threading.Event, seconds: float = 8) -> float:
     """Waits for an event of the server's thread; returns how many seconds it took."""
     began = time.perf_counter()
     assert await asyncio.to_thread(event.wait, seconds)
@@ -263,7 +263,7 @@ async def test_the_app_of_a_refused_request_sees_a_disconnect(serve_http: Any, c
     seen = []
 
     async def late(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.to_thread(refused.wait, 5)
+        await asyncio.to_thread(refused.wait, 30)
         seen.append((await receive())["type"])
         await answer(send, b"too late")
         seen.append("answered")
@@ -289,7 +289,7 @@ async def test_three_megabytes_of_tiny_chunks_are_no_burden(echo_server: Any, co
     began = time.perf_counter()
     await client.send(CHUNKED + b"1\r\nx\r\n" * 500_000 + b"0\r\n\r\n")
     assert json.loads((await client.response()).body)["size"] == 500_000
-    assert time.perf_counter() - began < 2
+    assert time.perf_counter() - began < 5
 
 
 async def test_http_1_0_streams_until_the_connection_ends(serve_http: Any, connect_raw: Any) -> None:
@@ -382,11 +382,11 @@ async def test_a_connection_is_kept_after_an_early_answer(serve_http: Any, conne
     async def hasty(scope: Any, receive: Any, send: Any) -> None:
         await answer(send, scope["path"].encode())
 
-    client = await connect_raw(serve_http(hasty, QUICK))
+    client = await connect_raw(serve_http(hasty, Limits(body_seconds=1)))
     await client.send(HALF_BODY)
     await client.response()
     await client.send(b"x" * 99)
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(1.3)
     await client.send(GET)
     assert (await client.response()).body == b"/canary"
 
@@ -475,11 +475,11 @@ async def test_dripping_a_request_does_not_move_its_deadline(
 
 
 async def test_a_body_that_is_slow_but_steady_is_served(serve_http: Any, connect_raw: Any) -> None:
-    client = await connect_raw(serve_http(echo, QUICK))
+    client = await connect_raw(serve_http(echo, Limits(body_seconds=1.5, body_rate=50)))
     await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 2000\r\n\r\n")
     for _ in range(10):
         await client.send(b"x" * 200)
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.2)
     assert json.loads((await client.response()).body)["size"] == 2000
 
 
@@ -492,10 +492,10 @@ async def test_expect_100_continue_and_then_nothing(serve_http: Any, connect_raw
 
 async def test_a_client_waiting_for_100_continue_is_not_late(serve_http: Any, connect_raw: Any) -> None:
     async def hesitant(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(1.3)
         await echo(scope, receive, send)
 
-    client = await connect_raw(serve_http(hesitant, QUICK))
+    client = await connect_raw(serve_http(hesitant, Limits(body_seconds=1)))
     await client.send(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 5\r\nExpect: 100-continue\r\n\r\n")
     assert (await client.head())[0] == 100
     await client.send(b"hello")
@@ -504,25 +504,26 @@ async def test_a_client_waiting_for_100_continue_is_not_late(serve_http: Any, co
 
 async def test_a_long_running_request_has_no_deadline_here(serve_http: Any, connect_raw: Any) -> None:
     app = Watched()
-    client = await connect_raw(serve_http(app, QUICK))
+    limits = Limits(header_seconds=1, body_seconds=1, keep_alive_seconds=1, write_seconds=1)
+    client = await connect_raw(serve_http(app, limits))
     await client.send(post(b""))
-    await asyncio.sleep(0.9)
+    await asyncio.sleep(1.3)
     app.finish()
     assert (await client.response()).body == b"done"
 
 
 async def test_an_idle_connection_is_kept_and_then_closed(serve_http: Any, connect_raw: Any) -> None:
-    client = await connect_raw(serve_http(echo, QUICK))
+    client = await connect_raw(serve_http(echo, Limits(keep_alive_seconds=2)))
     for _ in range(3):
         await client.send(GET)
         assert (await client.response()).status == 200
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(0.8)
     began = time.perf_counter()
     assert await client.rest() == b""
-    assert time.perf_counter() - began < 0.5
+    assert time.perf_counter() - began < 5
 
 
-IMPATIENT = Limits(write_seconds=0.3)
+IMPATIENT = Limits(write_seconds=1)
 
 
 class Flood:
@@ -563,7 +564,7 @@ async def test_a_client_that_reads_slowly_gets_everything(size: int, serve_http:
     left = 20_000_000
     while left and (piece := await client.reader.read(1_000_000)):
         left -= len(piece)
-        await asyncio.sleep(0.006)
+        await asyncio.sleep(0.02)
     assert left == 0
 
 
@@ -582,7 +583,7 @@ async def test_the_app_learns_at_once_that_its_client_left(
     await client.send(post(b"x") + behind)
     await happens(app.started)
     getattr(client, way)()
-    assert await happens(app.disconnected) < 0.25
+    assert await happens(app.disconnected) < 2
     await eventually(lambda: not server.connections)
 
 
@@ -620,7 +621,7 @@ async def test_a_client_that_half_closes_and_then_leaves_is_noticed(serve_http: 
     client.half_close()
     await happens(app.started)
     client.close()
-    assert await happens(app.disconnected) < 0.5
+    assert await happens(app.disconnected) < 3
 
 
 # Everyone else.
@@ -648,7 +649,7 @@ async def test_clients_beyond_the_limit_are_told_to_come_back(
 
 async def test_bad_clients_do_not_hold_up_good_ones(serve_http: Any, connect_raw: Any, eventually: Any) -> None:
     app = Watched(chunk=bytes(8_000_000))
-    limits = Limits(header_seconds=1, body_seconds=1, write_seconds=1)
+    limits = Limits(header_seconds=3, body_seconds=3, write_seconds=3)
     server = serve_http(app, limits)
     canary = await connect_raw(server)
     await canary.send(GET)
@@ -670,7 +671,7 @@ async def test_bad_clients_do_not_hold_up_good_ones(serve_http: Any, connect_raw
         slowest = max(slowest, time.perf_counter() - began)
         await asyncio.sleep(0.01)
     assert all(b"408 Request Timeout" in answer for answer in await closed)
-    assert slowest < 0.5
+    assert slowest < 2
     await happens(app.disconnected)
 
     for client in [*bad, stalled]:

@@ -60,7 +60,7 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
 
 
 async def happens(event: threading.Event) -> None:
-    assert await asyncio.to_thread(event.wait, 5)
+    assert await asyncio.to_thread(event.wait, 30)
 
 
 def request(path: bytes) -> bytes:
@@ -118,13 +118,13 @@ async def test_a_wrong_host_is_explained(host: str) -> None:
 
 
 async def test_stop_refuses_newcomers_and_closes_idle_connections(serve_http: Any, connect_raw: Any) -> None:
-    server = serve_http(hello, drain_seconds=5)
+    server = serve_http(hello, drain_seconds=15)
     idle = await connect_raw(server)
     await idle.send(GET)
     await idle.response()
     began = time.perf_counter()
     await server.stop()
-    assert time.perf_counter() - began < 2.5
+    assert time.perf_counter() - began < 10
     assert await idle.rest() == b""
     assert server.connections == 0
     with pytest.raises(ConnectionRefusedError):
@@ -133,14 +133,14 @@ async def test_stop_refuses_newcomers_and_closes_idle_connections(serve_http: An
 
 async def test_running_responses_finish(serve_http: Any, connect_raw: Any) -> None:
     app = Slow()
-    server = serve_http(app, drain_seconds=5)
+    server = serve_http(app, drain_seconds=30)
     unary, stream = await connect_raw(server), await connect_raw(server)
     await unary.send(GET)
     await stream.send(request(b"/stream"))
     await happens(app.started)
     await stream.head()
     stopping = asyncio.create_task(server.stop())
-    await asyncio.wait([stopping], timeout=0.2)
+    await asyncio.wait([stopping], timeout=0.5)
     assert not stopping.done()
 
     app.release()
@@ -152,14 +152,14 @@ async def test_running_responses_finish(serve_http: Any, connect_raw: Any) -> No
 
 async def test_a_request_on_a_kept_connection_is_the_last_one(serve_http: Any, connect_raw: Any) -> None:
     app = Slow()
-    server = serve_http(app, drain_seconds=5)
+    server = serve_http(app, drain_seconds=30)
     running, kept = await connect_raw(server), await connect_raw(server)
     await running.send(GET)
     await kept.send(request(b"/quick"))
     assert "connection" not in (await kept.response()).headers
     await happens(app.started)
     stopping = asyncio.create_task(server.stop())
-    await asyncio.wait([stopping], timeout=0.2)
+    await asyncio.wait([stopping], timeout=0.5)
 
     await kept.send(request(b"/quick"))
     assert (await kept.response()).headers["connection"] == "close"
@@ -178,7 +178,7 @@ async def test_what_runs_beyond_the_drain_is_cut_and_awaited(serve_http: Any, co
     await happens(app.started)
     began = time.perf_counter()
     await server.stop()
-    assert 0.3 <= time.perf_counter() - began < 4
+    assert 0.29 < time.perf_counter() - began < 8
     assert app.ended.is_set()
     response = await unary.response()
     assert response.status == 503
@@ -219,7 +219,7 @@ async def test_a_stubborn_app_and_a_stalled_client_do_not_delay_the_end(serve_ht
     await client.head()
     began = time.perf_counter()
     await server.stop()
-    assert time.perf_counter() - began < 6
+    assert time.perf_counter() - began < 20
     assert server.connections == 0
     release.set()
 

@@ -72,7 +72,7 @@ async def narrow(tmp_path: Path) -> AsyncIterator[Narrow]:
         server=Server(port=0, grpc_port=0, tls_port=0, drain_seconds=0.1),
         safety=Safety(rater="none"),
         quotas=Quotas(
-            requests_per_minute=60, rules=[QuotaRule(model="gemini-2.0-flash", requests_per_minute=6000)]
+            requests_per_minute=1, rules=[QuotaRule(model="gemini-2.0-flash", requests_per_minute=6000)]
         ),
     )
     app = App(settings, tmp_path)

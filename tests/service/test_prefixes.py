@@ -104,7 +104,7 @@ async def test_a_cache_is_made_where_it_could_not_be_read_ahead(prefixes: Prefix
 async def test_expired_and_unknown_caches_are_forgotten(
     database: Database, prefixes: Prefixes, engine: Remembering
 ) -> None:
-    await database.cached_contents.create(record("1", NOW + HOUR), b"")
+    await database.cached_contents.create(record("1", NOW + 24 * HOUR), b"")
     await database.cached_contents.create(record("2", NOW - HOUR), b"")
     engine.known = {"1", "2", "3"}
 

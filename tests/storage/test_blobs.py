@@ -11,7 +11,7 @@ import socket
 import stat
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import platformdirs
@@ -38,7 +38,7 @@ def gateway() -> str:
 
 
 def wait_for(port: int) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -48,12 +48,11 @@ def wait_for(port: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def s3(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[str]:
     """The endpoint of a server with the bucket ``caches``."""
     data = tmp_path_factory.mktemp("s3")
     (data / "caches").mkdir()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [gateway(), "--access", "key", "--secret", "secret", "--port", f"127.0.0.1:{port}", "posix"]
     process = subprocess.Popen(
         [*command, str(data)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=data

@@ -125,9 +125,9 @@ def test_any_damaged_json_is_a_value_or_an_invalid_argument(value: Any, data: st
 def seconds_to_parse(text: str) -> float:
     best = float("inf")
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         parse_or_refuse(text)
-        best = min(best, time.perf_counter() - started)
+        best = min(best, time.process_time() - started)
     return best
 
 

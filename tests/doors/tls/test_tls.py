@@ -357,11 +357,11 @@ async def test_the_end_of_the_client_reaches_the_server(start: Start, connect: C
 
 
 async def test_without_a_server_the_connection_ends(start: Start, connect: Connect) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed:
-        port = closed.getsockname()[1]
-    reader, _ = await connect(await start(grpc_port=port), "h2")
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        reader, _ = await connect(await start(grpc_port=closed.getsockname()[1]), "h2")
 
-    assert await ended(reader) == b""
+        assert await ended(reader) == b""
 
 
 async def test_without_a_grpc_port_nobody_gets_h2(start: Start, connect: Connect) -> None:
@@ -398,7 +398,7 @@ async def test_a_tunnel_that_outlasts_the_drain_is_cut(start: Start, connect: Co
 
     await asyncio.gather(tls.stop(), tls.stop())
 
-    assert 0.2 <= time.monotonic() - began < 1
+    assert 0.19 < time.monotonic() - began < 5
     assert await ended(reader) == b""
 
 
@@ -424,7 +424,7 @@ async def test_a_handshake_that_stops_is_ended(start: Start, sent: bytes) -> Non
     writer.write(sent)
 
     assert await ended(reader) == b""
-    assert 0.1 < time.monotonic() - began < 2
+    assert 0.1 < time.monotonic() - began < 5
     writer.close()
 
 

@@ -109,7 +109,7 @@ async def outcome_of(workers: Workers, content: bytes, format: str) -> str | Non
     """What it is refused for, if it is."""
     job = "video.frames" if format.startswith("video/") else "audio.samples"
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(20):
             async for _ in workers.stream(job, content, format=format):
                 pass
     except InvalidArgument as refusal:

@@ -110,8 +110,8 @@ async def test_a_process_killed_while_idle_is_replaced(hire: Hire) -> None:
     killed = psutil.Process(parrot.pid)
 
     os.kill(killed.pid, signal.SIGKILL)
-    await asyncio.to_thread(killed.wait, 10)
-    async with asyncio.timeout(10):
+    await asyncio.to_thread(killed.wait, 30)
+    async with asyncio.timeout(30):
         while parrot.pid is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 

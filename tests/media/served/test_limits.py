@@ -72,7 +72,7 @@ async def test_a_request_of_more_than_20_mib_is_refused_in_google_s_words(seeing
 
     assert answer.status == 400
     assert answer.body["error"] == {"code": 400, "message": TOO_LARGE, "status": "INVALID_ARGUMENT"}
-    assert answer.seconds < 2
+    assert answer.seconds < 5
 
 
 async def test_a_request_of_just_less_is_read(seeing: Any, inline: Any) -> None:
@@ -114,11 +114,11 @@ async def test_by_grpc_the_same_is_refused_as_a_status(
     stub: Any, content: bytes, mime_type: str, code: str, says: str
 ) -> None:
     with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await stub(request(content, mime_type), timeout=10)
+        await stub(request(content, mime_type), timeout=30)
 
     assert refused.value.code().name == code
     assert says in refused.value.details()
-    assert (await stub(request(TINY), timeout=10)).candidates
+    assert (await stub(request(TINY), timeout=30)).candidates
 
 
 async def test_ten_images_by_url_are_taken_and_eleven_are_not(serve: Any, by_uri: Any, put: Put) -> None:
@@ -160,6 +160,6 @@ async def test_more_are_refused_at_once_and_keep_nobody_waiting(seeing: Any, inl
 
     answer = await many
     assert (answer.status, "but the supported limit is" in answer.message) == (400, True)
-    assert answer.seconds < 5
-    assert max(plain) < 2
+    assert answer.seconds < 10
+    assert max(plain) < 5
     assert psutil.Process().memory_info().rss - before < 200 * 1024 * 1024

@@ -112,7 +112,7 @@ async def test_nothing_else_is(server: Any, by_uri: Any, disk: Path, uri: str, s
     answer = await server.ask({"text": "?"}, by_uri(uri.format(disk=disk)))
 
     assert answer.status == status
-    assert answer.seconds < 2
+    assert answer.seconds < 5
     told = answer.message.replace(uri.format(disk=disk), "")
     assert "outside/secret" not in re.sub(r"Unsupported file uri: \S+", "", told)
     assert str(disk / "outside") not in told
