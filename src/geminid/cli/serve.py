@@ -83,7 +83,7 @@ def _run(settings: Settings, flags: options.Flags, verbose: bool) -> None:
 async def _serve(settings: Settings, flags: options.Flags) -> None:
     """In this process."""
     from geminid.app import App
-    from geminid.cli.worker import settle
+    from geminid.cli.garbage import settle
 
     app = App(settings)
 

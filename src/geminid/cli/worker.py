@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import io
 import logging
 import os
@@ -24,6 +23,7 @@ import uvloop
 
 from geminid.app import App
 from geminid.build.place import Place
+from geminid.cli.garbage import settle
 from geminid.doors.authority import CertificateError
 from geminid.doors.listen import Drain, ListenError
 from geminid.doors.shared_port import Board, SharedPort
@@ -41,11 +41,6 @@ RETIRE_SECONDS: Final = 900.0
 """How long answers may go on in a process that was replaced: longer than any is expected to take."""
 
 LINE_BYTES: Final = 1 << 24
-
-_GARBAGE: Final = (20_000, 2, 50)
-"""New objects after which the collector looks for cycles, how many such looks make one that looks further, and how
-many of those one that looks everywhere, which with thousands of streams takes half a second. By Python's own
-figures it comes with every quarter that they grow by."""
 
 
 class Order(msgspec.Struct, frozen=True, tag=True):
@@ -126,13 +121,6 @@ def take_descriptors() -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):  # macOS says that there is no limit, and then refuses it
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-
-def settle() -> None:
-    """What was made at start stays: the collector of garbage need not look through it again with every call."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_GARBAGE)
 
 
 class _Worker:
