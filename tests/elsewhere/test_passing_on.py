@@ -268,7 +268,7 @@ async def test_a_deadline_is_carried_on(front: Any, canned: Any) -> None:
     began = time.monotonic()
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await over_grpc(server, timeout=1)
+        await over_grpc(server, timeout=0.9)
 
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert canned.asked[0][0].headers["x-server-timeout"] == "1"
