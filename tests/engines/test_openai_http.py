@@ -279,15 +279,15 @@ async def test_a_connection_that_is_lost_before_the_answer_is_tried_again(
 
 
 async def test_nobody_there() -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    engine = OpenAIHTTP(f"http://127.0.0.1:{port}/v1", "any", api_key=KEY)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        port = nobody.getsockname()[1]
+        engine = OpenAIHTTP(f"http://127.0.0.1:{port}/v1", "any", api_key=KEY)
 
-    with pytest.raises(errors.Unavailable) as raised:
-        await events_of(engine)
-    health = await engine.health()
-    await engine.aclose()
+        with pytest.raises(errors.Unavailable) as raised:
+            await events_of(engine)
+        health = await engine.health()
+        await engine.aclose()
 
     assert raised.value.message == errors.UNAVAILABLE
     assert health.state is State.DOWN

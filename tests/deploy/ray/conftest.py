@@ -7,10 +7,9 @@ of disk, 2 GB of memory and two minutes. GEMINID_RAY_PYTHON names an interpreter
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import venv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,20 +125,12 @@ def _state_of(process: psutil.Process) -> str | None:
         return None
 
 
-def _free_ports(number: int) -> list[int]:
-    probes = [socket.socket() for _ in range(number)]
-    for probe in probes:
-        probe.bind(("127.0.0.1", 0))
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
-
-
 @pytest.fixture(scope="session")
-def undeployed(ray_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+def undeployed(
+    ray_python: Path, tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Deployment:
     folder = tmp_path_factory.mktemp("ray")
-    port, stats, metrics, fallback = _free_ports(4)
+    port, stats, metrics, fallback = (free_port() for _ in range(4))
     (folder / "geminid.toml").write_text(CONFIG.format(port=port))
     environment = {
         **os.environ,

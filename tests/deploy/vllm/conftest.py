@@ -12,10 +12,9 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,8 +122,9 @@ def vllm(
     vllm_environment: dict[str, str],
     model_folder: Path,
     tmp_path_factory: pytest.TempPathFactory,
+    free_port: Callable[[], int],
 ) -> Iterator[Vllm]:
-    address = f"http://127.0.0.1:{_free_port()}"
+    address = f"http://127.0.0.1:{free_port()}"
     command = [
         str(vllm_python), "-m", "vllm.entrypoints.cli.main", "serve", str(model_folder),
         "--served-model-name", "smollm2-135m", "--host", "127.0.0.1", "--port", address.rpartition(":")[2],
@@ -168,13 +168,6 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
